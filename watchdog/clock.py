@@ -1,0 +1,79 @@
+"""Time, injected: whoever decides by time takes a `Clock`, so that tests turn it by hand.
+
+Instants that outlive the process are `datetime` in UTC; deadlines inside one process come from
+`monotonic()` (seconds), because the wall clock may jump.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from watchdog.errors import StepFailed
+
+TIMESTAMP_FORMAT = "%Y%m%d_%H%M%S"
+"""The timestamp in file names and identifiers, in UTC: the user's own scripts sort and type it."""
+
+
+class Clock(Protocol):
+    """What may be asked about time."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary point, never jumping."""
+        ...
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Give the loop away for `duration`."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, duration: timedelta) -> None:
+        await asyncio.sleep(duration.total_seconds())
+
+
+def timestamp(moment: datetime) -> str:
+    """`YYYYMMDD_HHMMSS` of an aware instant, in UTC."""
+    return moment.astimezone(UTC).strftime(TIMESTAMP_FORMAT)
+
+
+def parse_timestamp(text: str) -> datetime:
+    """The instant a timestamp names, aware, in UTC. Raises ValueError on any other shape."""
+    return datetime.strptime(text, TIMESTAMP_FORMAT).replace(tzinfo=UTC)
+
+
+class Deadline:
+    """A point on the monotonic clock by which something must have happened."""
+
+    def __init__(self, clock: Clock, duration: timedelta) -> None:
+        self._clock = clock
+        self._duration = duration
+        self._end = clock.monotonic() + duration.total_seconds()
+
+    @property
+    def left(self) -> timedelta:
+        """What remains, never below zero."""
+        return timedelta(seconds=max(0.0, self._end - self._clock.monotonic()))
+
+    @property
+    def over(self) -> bool:
+        return self._clock.monotonic() >= self._end
+
+    def check(self, what: str) -> None:
+        """Raise `StepFailed` naming `what` once the deadline has passed."""
+        if self.over:
+            raise StepFailed(f"{what} did not happen within {self._duration.total_seconds():g} s")

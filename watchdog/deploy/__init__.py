@@ -1,0 +1,1 @@
+"""Deployments: how one release becomes another, and how what runs is captured while it can be proven."""

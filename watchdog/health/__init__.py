@@ -1,0 +1,1 @@
+"""Health: what is asked, what was answered, and what follows from it."""

@@ -1,0 +1,70 @@
+"""A release: what runs, per service, and the bytes of every file that defines it.
+
+Captured by `deploy.capture` only while those bytes are proven to be what runs; kept in the state database
+and inside each backup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from watchdog.stack.container import Container
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """One file as it was: bytes, permission bits (0o644), numeric owner and group."""
+
+    path: Path
+    content: bytes
+    mode: int
+    uid: int
+    gid: int
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRelease:
+    """What one service runs. `repo_digests` (`name@sha256:…`) is empty for a local build."""
+
+    service: str
+    image: str
+    image_id: str
+    config_hash: str
+    repo_digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Services sorted by name, files with the defining ones first, in the orchestrator's order."""
+
+    id: str
+    stack: str
+    captured_at: datetime
+    services: tuple[ServiceRelease, ...]
+    files: tuple[ConfigFile, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint((s.service, s.image_id, s.config_hash) for s in self.services)
+
+    def service(self, name: str) -> ServiceRelease | None:
+        return next((s for s in self.services if s.service == name), None)
+
+
+def fingerprint(parts: Iterable[tuple[str, str, str]]) -> str:
+    """What identifies a release, from (service, image ID, config hash) triples in any order."""
+    text = "\n".join(sorted(" ".join(part) for part in set(parts)))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def running_fingerprint(containers: Iterable[Container]) -> str:
+    """The fingerprint of what the containers were made of, one-off containers left out."""
+    return fingerprint((c.service, c.image_id, c.config_hash) for c in containers if not c.one_off)

@@ -1,0 +1,50 @@
+"""What the operator declares about one stack; everything else is read off the running containers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One PostgreSQL database of the stack, served by one of its services.
+
+    `password` is None where the container's own POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) is to be used.
+    """
+
+    service: str
+    name: str
+    user: str
+    password_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One project under guard. A stack without a database is a stack too.
+
+    Attributes:
+        name: What the operator calls it; names its state, its lock and its alerts.
+        project: The project's name as the orchestrator labels its containers.
+        directory: The project directory: relative paths in the files start here.
+        files: The files that define the project, in order (compose file and overrides).
+        env_files: Files given to the orchestrator as `--env-file`; empty means its default (`.env`).
+        config_files: Further files that belong to a release (mounted configuration and the like).
+        services: The services to stop and roll back; empty means every service but the databases' own.
+        databases: What is restored, all of it in one swap.
+        migrations: Services whose exit code decides, beside those that others wait for to complete.
+    """
+
+    name: str
+    project: str
+    directory: Path
+    files: tuple[Path, ...]
+    env_files: tuple[Path, ...] = ()
+    config_files: tuple[Path, ...] = ()
+    services: tuple[str, ...] = ()
+    databases: tuple[Database, ...] = ()
+    migrations: tuple[str, ...] = ()
+
+    @property
+    def database_services(self) -> frozenset[str]:
+        return frozenset(database.service for database in self.databases)
