@@ -34,7 +34,7 @@ class Busy(Refused):
 
 
 class Unreachable(WatchdogError):
-    """Something outside did not answer (dockerd, database, Slack): a retry may help, and it proves nothing."""
+    """Something outside did not answer (dockerd, database, Slack): retry; it proves nothing."""
 
 
 class StepFailed(WatchdogError):

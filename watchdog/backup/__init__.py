@@ -1,1 +1,1 @@
-"""Backups: what is written for one moment under one timestamp, how it is found again, and how long it stays."""
+"""Backups: what is written for one moment under one timestamp, and how long it stays."""
