@@ -14,6 +14,9 @@ is_ours() {
   [ -n "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -- "$ENGINE_RUN/"
 }
 
+# A zombie has ended, even where the first process of a container never reaps.
+alive() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
+
 # nf_tables where the kernel has it, else the legacy tables, by a link of our
 # own that shadows the machine's choice for our dockerd alone.
 choose_iptables() {
@@ -45,6 +48,8 @@ start_private() {
     say "dockerd $pid does not answer; ending it"
     stop_private
   fi
+  # A new dockerd would end them too, after waiting 15 s for each.
+  end_leftovers
   rm -f "$ENGINE_PIDFILE"
   ensure_cgroups
   choose_iptables
@@ -69,7 +74,7 @@ launch_private() {
 # lives. 60 s: a loaded machine with many images to read takes some.
 await_private() {
   local deadline=$((SECONDS + 60))
-  while [ -e "/proc/$1" ] && [ $SECONDS -lt $deadline ]; do
+  while alive "$1" && [ $SECONDS -lt $deadline ]; do
     answers "unix://$ENGINE_SOCKET" && return 0
     sleep 0.1
   done
@@ -90,8 +95,8 @@ stop_private() {
 
 await_exit() {
   local deadline=$((SECONDS + $2))
-  while [ -e "/proc/$1" ] && [ $SECONDS -lt $deadline ]; do sleep 0.05; done
-  [ ! -e "/proc/$1" ]
+  while alive "$1" && [ $SECONDS -lt $deadline ]; do sleep 0.05; done
+  ! alive "$1"
 }
 
 # A dockerd that was killed leaves its containerd, its shims and, under them,
@@ -107,6 +112,7 @@ end_leftovers() {
     end_children "$pid"
     kill -KILL "$pid" 2>/dev/null || true
   done
+  rm -f "$ENGINE_EXEC/containerd/containerd.pid"
 }
 
 end_children() {
