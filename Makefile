@@ -1,0 +1,49 @@
+# Everything a newcomer needs: `make demo` shows it, `make test` proves it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # setup and engine both ask apt
+
+BIN := .venv/bin
+# What fails in `scripts/engine/env` must fail the recipe, which `eval "$(…)"` alone would not.
+ENGINE := engine=$$(scripts/engine/env) && eval "$$engine" &&
+BREAK ?=
+ARGS ?=
+
+.PHONY: help setup engine engine-down lint format test test-unit demo
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.synced ## Install the project, as locked, into .venv/ (once)
+
+.venv/.synced: uv.lock pyproject.toml scripts/setup
+	@scripts/setup
+	@touch $@
+
+engine: ## Make a Docker Engine and the base image available (private where none runs)
+	@scripts/engine/up
+	@scripts/engine/base-image
+
+engine-down: ## Stop the private engine, if this project started one
+	@scripts/engine/down
+
+lint: setup ## Style, types, import contracts, dependencies
+	@$(BIN)/ruff check || { echo "lint: repair what can be with 'make format'" >&2; exit 1; }
+	@$(BIN)/ruff format --check || { echo "lint: run 'make format'" >&2; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
+
+format: setup ## Repair what ruff can
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+
+test: setup engine ## Pass every test, on the real engine (ARGS='-k name' for some)
+	@$(ENGINE) $(BIN)/pytest $(ARGS)
+
+test-unit: setup ## Pass the tests that need no engine
+	@$(BIN)/pytest -m "not engine and not host" $(ARGS)
+
+demo: setup engine ## Break a deployment and watch the rollback (BREAK=migration|exit|health|never-ready|config|tag|all)
+	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m demo $(BREAK)
