@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar
 
 from watchdog.stack.container import Container
 
@@ -18,6 +19,9 @@ from watchdog.stack.container import Container
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
     """One file as it was: bytes, permission bits (0o644), numeric owner and group."""
+
+    # read by pydantic where a release is stored as JSON: any bytes must survive that
+    __pydantic_config__: ClassVar[dict[str, str]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
     path: Path
     content: bytes

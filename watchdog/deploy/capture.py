@@ -1,0 +1,92 @@
+"""Captures the release that runs, while the bytes on disk can be proven to be what runs.
+
+Compose files and env files are proven by the orchestrator's config hash. Bytes that no hash covers (mounted
+files, `config_files`) are taken when the containers are first seen and kept as long as these containers
+live, because what lies on disk later may already be the next release (`git pull`). Called by the guard
+after each look that shows other containers, and before a deployment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from watchdog.clock import timestamp
+from watchdog.deploy.files import defining_files, read
+from watchdog.stack import ConfigFile, Container, Engine, Orchestrator, Release, ServiceRelease, Stack
+from watchdog.stack.release import fingerprint
+
+MOUNTED_FILE_LIMIT = 1024 * 1024
+"""Bytes; larger mounted files are data, not configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncaptured:
+    """Why what runs cannot be proven at this moment."""
+
+    reason: str
+
+
+async def capture(
+    stack: Stack,
+    containers: Sequence[Container],
+    engine: Engine,
+    orchestrator: Orchestrator,
+    now: datetime,
+) -> Release | Uncaptured:
+    """The release the containers are, or why it cannot be told. Raises `Unreachable`, `StepFailed`."""
+    current = [c for c in containers if not c.one_off]
+    if not current:
+        return Uncaptured("nothing of this stack has been started yet")
+    files = _files(stack, current)
+    missing = [str(f) for f in stack.files if not any(f == file.path for file in files)]
+    if missing:
+        return Uncaptured(f"{', '.join(missing)} cannot be read")
+    hashes = await orchestrator.config_hashes(stack)
+    if different := _differing(current, hashes):
+        return Uncaptured(
+            f"the files on disk are not what runs: {', '.join(different)} would be changed by the next 'up'"
+        )
+    if _files(stack, current) != files:
+        return Uncaptured("the files are being changed right now")
+    return await _release(stack, [c for c in current if c.service in hashes], files, engine, now)
+
+
+def _files(stack: Stack, containers: Iterable[Container]) -> tuple[ConfigFile, ...]:
+    mounted = {path for container in containers for path in container.mounted_files}
+    candidates = [*defining_files(stack), *sorted(mounted)]
+    found = []
+    for path in dict.fromkeys(candidates):
+        with contextlib.suppress(OSError):
+            if path not in mounted or path.stat().st_size <= MOUNTED_FILE_LIMIT:
+                found.append(read(path))
+    return tuple(found)
+
+
+def _differing(containers: Iterable[Container], hashes: Mapping[str, str]) -> list[str]:
+    """Services whose containers were made of another definition than the files now give."""
+    return sorted(
+        {c.service for c in containers if c.service in hashes and hashes[c.service] != c.config_hash}
+    )
+
+
+async def _release(
+    stack: Stack,
+    containers: Sequence[Container],
+    files: tuple[ConfigFile, ...],
+    engine: Engine,
+    now: datetime,
+) -> Release:
+    services = []
+    for container in sorted({c.service: c for c in containers}.values(), key=lambda c: c.service):
+        digests = await engine.repo_digests(container.image_id)
+        services.append(
+            ServiceRelease(
+                container.service, container.image, container.image_id, container.config_hash, digests
+            )
+        )
+    identity = fingerprint((s.service, s.image_id, s.config_hash) for s in services)
+    return Release(f"{timestamp(now)}-{identity[:8]}", stack.name, now, tuple(services), files)

@@ -1,0 +1,72 @@
+"""A deployment: the change from one release to another, from its first sign to its end.
+
+A row in the ledger, so that the window, its baseline and its reasons outlive the daemon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """ANNOUNCED by `ops-watchdog deploy`; OBSERVED when containers of another making appeared."""
+
+    ANNOUNCED = "announced"
+    OBSERVED = "observed"
+
+
+class Phase(StrEnum):
+    """Where it stands. DEPLOYING and MONITORING are open, the others are ends."""
+
+    DEPLOYING = "deploying"
+    MONITORING = "monitoring"
+    GOOD = "good"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled back"
+    SUPERSEDED = "superseded"
+
+
+OPEN = frozenset({Phase.DEPLOYING, Phase.MONITORING})
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One change of the stack.
+
+    Attributes:
+        command: What was run, for an announced one; shown to people, never interpreted.
+        target_release, backup: The pair to go back to (release ID, backup timestamp), chosen when it began.
+        baseline_containers: IDs of the containers that ran before it.
+        baseline_red: Required checks that were already red before it: they prove nothing about it.
+        expected: Services that ran before it and must run after it.
+        allowed: False for `--no-rollback`: failures are reported, nothing is rolled back.
+        healthy_at: When it was first healthy for `min_healthy_time`.
+        green_since: Since when everything has been green without a break.
+    """
+
+    id: str
+    stack: str
+    kind: Kind
+    phase: Phase
+    started_at: datetime
+    command: tuple[str, ...] = ()
+    command_ended_at: datetime | None = None
+    exit_code: int | None = None
+    from_fingerprint: str = ""
+    to_fingerprint: str = ""
+    target_release: str | None = None
+    backup: str | None = None
+    baseline_containers: frozenset[str] = frozenset()
+    baseline_red: frozenset[str] = frozenset()
+    expected: frozenset[str] = frozenset()
+    allowed: bool = True
+    green_since: datetime | None = None
+    healthy_at: datetime | None = None
+    ended_at: datetime | None = None
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.phase in OPEN

@@ -1,0 +1,110 @@
+"""The ledger: everything that must outlive the process, written in transactions that reach the disk.
+
+`write` takes any records and commits them together: a state change, its audit row and its alert are one
+transaction (design rules 2 and 11). Implemented by `adapters.sqlite_ledger`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from watchdog.alert import Alert
+from watchdog.deploy.deployment import Deployment
+from watchdog.rollback.operation import Operation, StepRecord
+from watchdog.stack import Release
+
+
+class Standing(StrEnum):
+    """What is known of a release by experience."""
+
+    GOOD = "good"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A release, by its fingerprint, was seen good or failed. The newest mark of a fingerprint counts."""
+
+    stack: str
+    fingerprint: str
+    standing: Standing
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Who did what to a stack."""
+
+    stack: str
+    at: datetime
+    actor: str
+    action: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A check changed its state (not every sample is kept)."""
+
+    stack: str
+    check: str
+    state: str
+    at: datetime
+    detail: str = ""
+
+
+Record = Release | Mark | Deployment | Operation | StepRecord | Alert | Audit | Transition
+
+
+class Ledger(Protocol):
+    """Reads and writes. Raises `WatchdogError` where the state directory cannot be used."""
+
+    async def write(self, *records: Record) -> None:
+        """Commit all of them in one transaction, or none."""
+        ...
+
+    async def release(self, release_id: str) -> Release | None: ...
+
+    async def newest_release(self, stack: str, fingerprint: str | None = None) -> Release | None:
+        """The release captured last, of this fingerprint where one is given."""
+        ...
+
+    async def marks(self, stack: str) -> dict[str, Mark]:
+        """Fingerprint to its newest mark."""
+        ...
+
+    async def last_known_good(self, stack: str) -> Release | None:
+        """The release marked good last, if it is not marked failed since."""
+        ...
+
+    async def deployments(self, stack: str, limit: int = 20) -> tuple[Deployment, ...]:
+        """Newest first."""
+        ...
+
+    async def deployment(self, deployment_id: str) -> Deployment | None: ...
+
+    async def operations(self, stack: str, limit: int = 20) -> tuple[Operation, ...]:
+        """Newest first."""
+        ...
+
+    async def operation(self, operation_id: str) -> Operation | None: ...
+
+    async def steps(self, operation_id: str) -> tuple[StepRecord, ...]:
+        """In the order in which they were begun."""
+        ...
+
+    async def transitions(self, stack: str, limit: int = 100) -> tuple[Transition, ...]:
+        """Newest first."""
+        ...
+
+    async def audits(self, stack: str, limit: int = 100) -> tuple[Audit, ...]:
+        """Newest first."""
+        ...
+
+    async def pending_alerts(self) -> tuple[Alert, ...]: ...
+
+    async def save_alert(self, alert: Alert) -> None: ...

@@ -1,0 +1,78 @@
+"""One run of a plan: what it is about, where each step stands, and how it ended. Rows in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+Facts = Mapping[str, Any]
+"""What a step found out or decided, as JSON values: a later step, or the next process, reads it."""
+
+
+class Outcome(StrEnum):
+    """How a rollback stands. The four ends are the design's words."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    ABORTED = "aborted"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A rollback.
+
+    Attributes:
+        plan: The name of the plan in `plan.PLANS`.
+        target_release, backup: The pair to go back to; backup is None where the plan leaves data alone.
+        deployment: The deployment that it undoes, where there is one.
+        actor: Who wanted it: `automatic`, or `user NAME (uid N)`.
+        reasons: Why, as sentences.
+        detail: For an end that is not success: what went wrong and what to do.
+    """
+
+    id: str
+    stack: str
+    plan: str
+    target_release: str
+    backup: str | None
+    deployment: str | None
+    actor: str
+    reasons: tuple[str, ...]
+    started_at: datetime
+    outcome: Outcome = Outcome.RUNNING
+    ended_at: datetime | None = None
+    detail: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.outcome is Outcome.RUNNING
+
+
+class Progress(StrEnum):
+    """Where a step stands: INTENT is written before it acts."""
+
+    INTENT = "intent"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """The journal's row of one step of one operation; a step that is repeated overwrites its row."""
+
+    operation: str
+    step: str
+    progress: Progress
+    started_at: datetime
+    ended_at: datetime | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else 0.0
