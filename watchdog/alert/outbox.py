@@ -101,9 +101,7 @@ class Outbox:
     async def _deliver(self, alert: Alert) -> Alert:
         now = self._clock.now()
         if self._messenger is None:
-            log.warning(
-                "alert", stack=alert.stack, level_name=alert.level, title=alert.title, text=alert.text
-            )
+            log.warning("alert", stack=alert.stack, urgency=alert.level, title=alert.title, text=alert.text)
             return replace(alert, sent_at=now, attempts=alert.attempts + 1)
         try:
             response = await self._messenger.post(slack.message(alert))

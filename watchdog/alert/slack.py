@@ -30,11 +30,8 @@ def plain_message(alert: Alert) -> dict[str, object]:
 
 
 def plain_text(alert: Alert) -> str:
-    lines = [
-        f"{alert.stack}: {alert.title}",
-        alert.text,
-        *(f"{name}: {value}" for name, value in alert.fields),
-    ]
+    fields = [f"{name}: {value}" for name, value in alert.fields]
+    lines = [f"{alert.stack}: {alert.title}", alert.text, *fields]
     return escape("\n".join(line for line in lines if line))[:SECTION_LIMIT]
 
 

@@ -12,7 +12,6 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from watchdog.clock import timestamp
 from watchdog.deploy.files import defining_files, read
