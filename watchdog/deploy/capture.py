@@ -84,7 +84,12 @@ async def _release(
         digests = await engine.repo_digests(container.image_id)
         services.append(
             ServiceRelease(
-                container.service, container.image, container.image_id, container.config_hash, digests
+                container.service,
+                container.image,
+                container.image_id,
+                container.config_hash,
+                digests,
+                running=not container.ended,
             )
         )
     identity = fingerprint((s.service, s.image_id, s.config_hash) for s in services)

@@ -36,13 +36,17 @@ class ConfigFile:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRelease:
-    """What one service runs. `repo_digests` (`name@sha256:…`) is empty for a local build."""
+    """What one service runs. `repo_digests` (`name@sha256:…`) is empty for a local build.
+
+    `running` is False for what had ended or been stopped when the release was captured: it stays stopped.
+    """
 
     service: str
     image: str
     image_id: str
     config_hash: str
     repo_digests: tuple[str, ...] = ()
+    running: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,69 @@
+"""The machine: runs any plan, journals each step before it acts, and goes on where a dead process stopped.
+
+Used by the daemon, by a command without a daemon, and by recovery: all three call `run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from watchdog.errors import WatchdogError
+from watchdog.rollback.ledger import Ledger
+from watchdog.rollback.operation import Operation, Outcome, Progress, StepRecord
+from watchdog.rollback.plan import ABORT, FAILS_AS, PLANS
+from watchdog.rollback.run import Run, Step
+
+log = structlog.get_logger(__name__)
+
+Tell = Callable[[StepRecord], None]
+"""Hears of each step as it begins and ends."""
+
+
+async def run(run: Run, ledger: Ledger, tell: Tell) -> Operation:
+    """Carry the operation on to its end and return it, not yet written: the caller adds the alert.
+
+    Steps journalled as done are not repeated; one with an intent only is repeated (it looks first).
+    """
+    records = {record.step: record for record in await ledger.steps(run.operation.id)}
+    for step in PLANS[run.operation.plan]:
+        record = records.get(step.__name__)
+        if record is None or record.progress is not Progress.DONE:
+            record = await _perform(step, run, ledger, tell)
+        if record.progress is Progress.FAILED:
+            return await _fail(step, record, run, ledger, tell)
+        run = replace(run, facts={**run.facts, record.step: record.facts})
+    return _ended(run, Outcome.SUCCEEDED)
+
+
+async def _perform(step: Step, run: Run, ledger: Ledger, tell: Tell) -> StepRecord:
+    clock = run.hands.clock
+    record = StepRecord(run.operation.id, step.__name__, Progress.INTENT, clock.now())
+    await ledger.write(record)
+    tell(record)
+    try:
+        facts = await step(run)
+        record = replace(record, progress=Progress.DONE, ended_at=clock.now(), facts=dict(facts))
+    except WatchdogError as error:
+        log.warning("step_failed", step=record.step, reason=str(error))
+        record = replace(record, progress=Progress.FAILED, ended_at=clock.now(), error=str(error))
+    await ledger.write(record)
+    tell(record)
+    return record
+
+
+async def _fail(step: Step, record: StepRecord, run: Run, ledger: Ledger, tell: Tell) -> Operation:
+    outcome = FAILS_AS.get(step, Outcome.HELD)
+    detail = f"{record.step} failed: {record.error}"
+    if outcome is Outcome.ABORTED:
+        for undo in ABORT:
+            undone = await _perform(undo, run, ledger, tell)
+            if undone.progress is Progress.FAILED:
+                return _ended(run, Outcome.HELD, f"{detail}; then {undone.step} failed: {undone.error}")
+    return _ended(run, outcome, detail)
+
+
+def _ended(run: Run, outcome: Outcome, detail: str = "") -> Operation:
+    return replace(run.operation, outcome=outcome, ended_at=run.hands.clock.now(), detail=detail)

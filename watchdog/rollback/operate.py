@@ -1,0 +1,201 @@
+"""A rollback from its decision to its end: opened in the ledger, run by the machine, written up, alerted.
+
+The daemon, a command without a daemon, and recovery at start all come through `begin` or `resume`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from watchdog.alert.alert import Alert, Level, alert
+from watchdog.backup.backup import Backup
+from watchdog.clock import timestamp
+from watchdog.database.swap import open_read_only
+from watchdog.deploy.deployment import Deployment, Phase
+from watchdog.errors import WatchdogError
+from watchdog.incident import Incident, Moment
+from watchdog.incident.evidence import gather
+from watchdog.incident.incident import write as write_incident
+from watchdog.rollback import machine
+from watchdog.rollback.ledger import Audit, Ledger, Mark, Record, Standing
+from watchdog.rollback.machine import Tell
+from watchdog.rollback.operation import Facts, Operation, Outcome, StepRecord
+from watchdog.rollback.run import Hands, Run
+from watchdog.rollback.target import Target
+
+log = structlog.get_logger(__name__)
+
+EVIDENCE_LIMIT = timedelta(seconds=10)
+"""Beside the rollback, off its path; the containers are replaced only when the services restart."""
+
+LEVELS = {
+    Outcome.SUCCEEDED: Level.INFO,
+    Outcome.REFUSED: Level.CRITICAL,
+    Outcome.ABORTED: Level.CRITICAL,
+    Outcome.HELD: Level.CRITICAL,
+}
+ADVICE = {
+    Outcome.REFUSED: "Nothing was touched. See 'ops-watchdog rollback --plan' for what is missing.",
+    Outcome.ABORTED: "Nothing was replaced and what ran before runs again.",
+    Outcome.HELD: "Services are left as they are and nothing was destroyed. Mend the cause, then run "
+    "'ops-watchdog rollback' again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A decided rollback."""
+
+    target: Target
+    plan: str
+    actor: str
+    reasons: tuple[str, ...]
+    deployment: Deployment | None = None
+    failed_fingerprint: str = ""
+
+
+async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell) -> Operation:
+    """Open a rollback, carry it out, and return how it ended."""
+    now = hands.clock.now()
+    backup = request.target.backup if request.plan != "keep database" else None
+    operation = Operation(
+        id=f"{timestamp(now)}-{hands.stack.name}",
+        stack=hands.stack.name,
+        plan=request.plan,
+        target_release=request.target.release.id,
+        backup=backup.timestamp if backup else None,
+        deployment=request.deployment.id if request.deployment else None,
+        actor=request.actor,
+        reasons=request.reasons,
+        started_at=now,
+    )
+    records: list[Record] = [request.target.release, operation, _audit(operation, now), _started(operation)]
+    if request.failed_fingerprint:
+        reason = "; ".join(request.reasons)
+        records.append(Mark(operation.stack, request.failed_fingerprint, Standing.FAILED, now, reason))
+    await ledger.write(*records)
+    return await _carry_on(Run(hands, operation, request.target.release, backup, {}), ledger, tell)
+
+
+async def resume(operation: Operation, target: Target, hands: Hands, ledger: Ledger, tell: Tell) -> Operation:
+    """Go on with a rollback that a dead process left open."""
+    facts = {r.step: r.facts for r in await ledger.steps(operation.id) if r.ended_at and not r.error}
+    backup = target.backup if operation.backup else None
+    return await _carry_on(Run(hands, operation, target.release, backup, facts), ledger, tell)
+
+
+async def _carry_on(run: Run, ledger: Ledger, tell: Tell) -> Operation:
+    structlog.contextvars.bind_contextvars(operation=run.operation.id)
+    evidence = asyncio.create_task(_evidence(run))
+    try:
+        ended = await machine.run(run, ledger, tell)
+    finally:
+        evidence.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await evidence
+    await _close(ended, run, ledger)
+    structlog.contextvars.unbind_contextvars("operation")
+    return ended
+
+
+async def _evidence(run: Run) -> None:
+    with contextlib.suppress(WatchdogError, OSError, TimeoutError):
+        async with asyncio.timeout(EVIDENCE_LIMIT.total_seconds()):
+            await gather(run.hands.engine, await run.containers(), run.directory)
+
+
+async def _close(ended: Operation, run: Run, ledger: Ledger) -> None:
+    """State, alert and audit in one transaction; then what nobody has to wait for."""
+    steps = await ledger.steps(ended.id)
+    records: list[Record] = [ended, _audit(ended, run.hands.clock.now()), _finished(ended, steps)]
+    deployment = await ledger.deployment(ended.deployment) if ended.deployment else None
+    if deployment is not None:
+        phase = Phase.ROLLED_BACK if ended.outcome is Outcome.SUCCEEDED else Phase.FAILED
+        records.append(replace(deployment, phase=phase, ended_at=ended.ended_at))
+    await ledger.write(*records)
+    log.info("rollback_ended", outcome=ended.outcome, detail=ended.detail)
+    displaced = _displaced(steps)
+    if ended.outcome is Outcome.SUCCEEDED:
+        await _reopen(run, displaced)
+    try:
+        write_incident(describe(ended, steps, displaced), run.directory)
+    except OSError as error:
+        log.error("incident_not_written", directory=str(run.directory), reason=str(error))
+
+
+async def _reopen(run: Run, displaced: Mapping[str, str]) -> None:
+    """The displaced database can be read again, and only read. A failure leaves it fenced, which is safe."""
+    for database in run.stack.databases:
+        if name := displaced.get(database.name):
+            try:
+                await open_read_only(await run.hands.clusters.of(database, run.operation.id), name)
+            except WatchdogError as error:
+                log.warning("displaced_database_stays_fenced", database=name, reason=str(error))
+
+
+def _displaced(steps: tuple[StepRecord, ...]) -> Facts:
+    found = next((s.facts.get("displaced", {}) for s in steps if s.step == "restore_database"), {})
+    return dict(found)
+
+
+def describe(operation: Operation, steps: tuple[StepRecord, ...], displaced: Mapping[str, str]) -> Incident:
+    """The incident of an operation."""
+    moments = tuple(Moment(s.started_at, s.step, s.seconds, s.error) for s in steps)
+    return Incident(
+        id=operation.id,
+        stack=operation.stack,
+        outcome=operation.outcome.value,
+        actor=operation.actor,
+        started_at=operation.started_at,
+        ended_at=operation.ended_at,
+        reasons=operation.reasons,
+        target=operation.target_release,
+        backup=operation.backup,
+        timeline=(Moment(operation.started_at, "decided"), *moments),
+        displaced=tuple(sorted(displaced.items())),
+        detail=operation.detail,
+    )
+
+
+def _started(operation: Operation) -> Alert:
+    title = "rollback started"
+    text = "\n".join(operation.reasons)
+    return alert(operation.stack, Level.WARNING, title, text, operation.started_at, _fields(operation))
+
+
+def _finished(operation: Operation, steps: tuple[StepRecord, ...]) -> Alert:
+    seconds = sum(step.seconds for step in steps)
+    parts = [operation.detail, ADVICE.get(operation.outcome, ""), *_displaced_lines(_displaced(steps))]
+    text = "\n".join(part for part in parts if part)
+    title = f"rollback {operation.outcome} after {seconds:.1f} s"
+    at = operation.ended_at or operation.started_at
+    return alert(operation.stack, LEVELS[operation.outcome], title, text, at, _fields(operation))
+
+
+def _displaced_lines(displaced: Facts) -> list[str]:
+    return [f"Rows written after the backup are kept in database {name}." for name in displaced.values()]
+
+
+def _fields(operation: Operation) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Incident", operation.id),
+        ("Goes back to", operation.target_release),
+        ("Backup", operation.backup or "none: the database is kept"),
+        ("Wanted by", operation.actor),
+    )
+
+
+def _audit(operation: Operation, now: datetime) -> Audit:
+    detail = f"{operation.id} to {operation.target_release} {operation.detail}".strip()
+    return Audit(operation.stack, now, operation.actor, f"rollback {operation.outcome}", detail)
+
+
+def backup_of(operation: Operation, backups: tuple[Backup, ...]) -> Backup | None:
+    """The operation's backup, found again after a restart."""
+    return next((b for b in backups if b.timestamp == operation.backup), None)

@@ -1,0 +1,1 @@
+"""The steps of a rollback, one module each: an act that looks first and is safe to repeat."""

@@ -1,0 +1,19 @@
+"""Gives containers the restart policies back that `stop_services` took; they are in the preflight's facts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from watchdog.rollback.run import Run
+
+
+async def put_policies_back(run: Run) -> None:
+    """For the containers that still are the same; a re-created one has its policy from the files."""
+    engine = run.hands.engine
+    await asyncio.gather(
+        *(
+            engine.set_restart_policy(c["id"], c["restart_policy"], c["restart_retries"])
+            for c in run.facts["preflight"]["containers"]
+            if c["restart_policy"] != "no"
+        )
+    )

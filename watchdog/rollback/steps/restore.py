@@ -1,0 +1,42 @@
+"""Step three: restore the backup beside the live database, compare it, and swap it in by rename.
+
+The live database is never dropped or overwritten (design rule 1): it stays, displaced, under another name.
+Both stay fenced until `restart_services`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from watchdog.backup.backup import Backup
+from watchdog.backup.catalogue import open_dump
+from watchdog.database.ports import Cluster
+from watchdog.database.restore import restore_beside
+from watchdog.database.swap import Swap, SwapState, observe, swap
+from watchdog.rollback.run import Run
+from watchdog.stack import Database
+
+
+async def restore_database(run: Run) -> dict[str, Any]:
+    """Facts: `displaced`, live name to the name under which the former one stays."""
+    if run.backup is None:
+        return {"displaced": {}}
+    names = run.facts["preflight"]["databases"]
+    by_service: dict[str, list[Swap]] = {}
+    for database in run.stack.databases:
+        pair = Swap(database.name, names[database.name]["side"], names[database.name]["displaced"])
+        by_service.setdefault(database.service, []).append(pair)
+        cluster = await run.hands.clusters.of(database, run.operation.id)
+        await _restore(cluster, database, pair, run.backup)
+    for database in run.stack.databases:
+        if pairs := by_service.pop(database.service, None):
+            await swap(await run.hands.clusters.of(database, run.operation.id), pairs)
+    return {"displaced": {name: chosen["displaced"] for name, chosen in names.items()}}
+
+
+async def _restore(cluster: Cluster, database: Database, pair: Swap, backup: Backup) -> None:
+    if await observe(cluster, pair) is SwapState.SWAPPED:
+        return
+    await restore_beside(
+        cluster, database, pair.side, open_dump(backup, database.name), backup.contents(database.name)
+    )

@@ -1,0 +1,36 @@
+"""Step two: stop the services, dependents first; and its undo, which starts what was stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from watchdog.database.swap import unfence
+from watchdog.rollback.run import Run
+from watchdog.rollback.steps.policies import put_policies_back
+from watchdog.stack.container import stop_order
+
+
+async def stop_services(run: Run) -> dict[str, Any]:
+    """Set the restart policies to `no` first: Docker starts `always` containers after a reboot otherwise."""
+    containers = await run.containers()
+    engine = run.hands.engine
+    keen = [c for c in containers if c.restarts_itself]
+    await asyncio.gather(*(engine.set_restart_policy(c.id, "no") for c in keen))
+    for level in stop_order(containers):
+        await engine.stop(level)
+    return {"stopped": sorted({c.service for c in containers if not c.ended})}
+
+
+async def start_again(run: Run) -> dict[str, Any]:
+    """Nothing was replaced: lift the fence, give the policies back, start what ran before."""
+    if run.restores_database:
+        for database in run.stack.databases:
+            await unfence(await run.hands.clusters.of(database, run.operation.id), [database.name])
+    remembered = run.facts["preflight"]["containers"]
+    await put_policies_back(run)
+    ran = {c["id"] for c in remembered if c["state"] in {"running", "restarting"}}
+    levels = stop_order(c for c in await run.containers() if c.id in ran)
+    for level in reversed(levels):
+        await run.hands.engine.start(level)
+    return {"started": sorted({c.service for level in levels for c in level})}

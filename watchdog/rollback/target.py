@@ -1,0 +1,131 @@
+"""Where to go back to, decided in one place for daemon and command line: pure functions over what is known.
+
+Each returns the pair (release, backup), or raises `Refused` or `UsageError` with the reason and the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchdog.backup.backup import Backup
+from watchdog.deploy.deployment import Deployment, Kind
+from watchdog.errors import Refused
+from watchdog.rollback.ledger import Mark, Standing
+from watchdog.rollback.operation import Operation
+from watchdog.rollback.policy import DatabasePolicy, RollbackPolicy
+from watchdog.stack import Release
+
+AUTOMATIC = "automatic"
+DAY = timedelta(hours=24)
+PER_DAY = 2
+"""Automatic rollbacks of one stack in 24 h (design rule 7): beyond that a person has to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The pair to go back to; `backup` is None where there is no data to restore."""
+
+    release: Release
+    backup: Backup | None
+
+
+def permit(deployment: Deployment, operations: Iterable[Operation], now: datetime) -> None:
+    """Raise `Refused` where an automatic rollback of this deployment would be one too many."""
+    automatic = [o for o in operations if o.actor == AUTOMATIC]
+    if any(o.deployment == deployment.id for o in automatic):
+        raise Refused(f"deployment {deployment.id} was rolled back already; a rollback is never rolled back")
+    recent = [o for o in automatic if now - o.started_at < DAY]
+    if len(recent) >= PER_DAY:
+        raise Refused(
+            f"{len(recent)} automatic rollbacks in 24 h: something else is wrong; "
+            f"decide by hand with 'ops-watchdog rollback'"
+        )
+
+
+def automatic_target(
+    deployment: Deployment,
+    good: Release | None,
+    backups: Sequence[Backup],
+    marks: Mapping[str, Mark],
+    running: str,
+) -> Target:
+    """The last known good release with the deployment's own backup, or the newest of that release.
+
+    `running` is the fingerprint of what runs; `backups` newest first.
+    """
+    if good is None:
+        raise Refused("no release has been seen healthy yet: there is nothing to go back to")
+    mark = marks.get(good.fingerprint)
+    if mark is not None and mark.standing is Standing.FAILED:
+        raise Refused(f"release {good.id} failed before ({mark.reason}); nothing good is known to go back to")
+    if good.fingerprint == running:
+        raise Refused(f"what runs is release {good.id} itself: going back to it would change nothing")
+    return Target(good, _backup_for(deployment, good, backups))
+
+
+def _backup_for(deployment: Deployment, good: Release, backups: Sequence[Backup]) -> Backup | None:
+    for backup in backups:
+        if backup.timestamp == deployment.backup:
+            return backup
+    before = [b for b in backups if b.at <= deployment.started_at and b.complete]
+    return next((b for b in before if b.release and b.release.fingerprint == good.fingerprint), None)
+
+
+def requested_target(backup: Backup) -> Target:
+    """What the backup that a person named holds."""
+    if backup.release is None:
+        raise Refused(
+            f"backup {backup.timestamp} does not say which images ran (it has no release in its manifest), so "
+            f"images and configuration cannot be rolled back to it; choose another with "
+            f"'ops-watchdog backups list'"
+        )
+    return Target(backup.release, backup)
+
+
+def newest_target(backups: Sequence[Backup], marks: Mapping[str, Mark], running: str) -> Target:
+    """For a person who names none: the newest complete backup of another release that did not fail."""
+    for backup in backups:
+        if not backup.complete or backup.release is None or backup.release.fingerprint == running:
+            continue
+        mark = marks.get(backup.release.fingerprint)
+        if mark is None or mark.standing is Standing.GOOD:
+            return Target(backup.release, backup)
+    raise Refused(
+        "no backup holds another release than the one that runs; name one with --backup-timestamp to restore "
+        "its database ('ops-watchdog backups list')"
+    )
+
+
+def choose_plan(
+    policy: RollbackPolicy,
+    kind: Kind,
+    backup: Backup | None,
+    schema_changed: bool,
+    now: datetime,
+) -> str:
+    """The plan of an automatic rollback: does the database go back too? Raises `Refused` for neither.
+
+    Design section 8: `auto` means always for an announced deployment, `if_changed` for an observed one; with
+    a backup older than `max_data_loss` only images and configuration, and only while the schema fits.
+    """
+    wanted = policy.database
+    if wanted is DatabasePolicy.AUTO:
+        wanted = DatabasePolicy.ALWAYS if kind is Kind.ANNOUNCED else DatabasePolicy.IF_CHANGED
+    if wanted is DatabasePolicy.NEVER or (wanted is DatabasePolicy.IF_CHANGED and not schema_changed):
+        return "keep database"
+    usable = backup is not None and now - backup.at <= policy.max_data_loss
+    if usable:
+        return "full"
+    if not schema_changed:
+        return "keep database"
+    age = f"is {_minutes(now - backup.at)} old" if backup else "does not exist"
+    raise Refused(
+        f"the schema changed, and the backup to go back to {age} (max_data_loss is "
+        f"{_minutes(policy.max_data_loss)}); decide with 'ops-watchdog rollback --plan'"
+    )
+
+
+def _minutes(duration: timedelta) -> str:
+    return f"{duration.total_seconds() / 60:.0f} min"
