@@ -1,0 +1,141 @@
+"""What no single section can know: faults and warnings across sections and compose files. Pure.
+
+Every finding is a key's path and a text without values; names of services that exist and durations excepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.health.check import Severity
+from watchdog.rollback.policy import Mode
+from watchdog.settings.build import database_of
+from watchdog.settings.checks import DockerCheck, SqlCheck
+from watchdog.settings.document import KeyPath
+from watchdog.settings.fault import Finding, dotted
+from watchdog.settings.stacks import StackSection
+from watchdog.settings.units import format_duration
+from watchdog.stack import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A stack's section with what its compose files say; `services` None: cannot be known."""
+
+    name: str
+    section: StackSection
+    services: frozenset[str] | None
+    project: str
+
+    @property
+    def path(self) -> KeyPath:
+        return ("stacks", self.name)
+
+
+def faults(stacks: Sequence[Declared]) -> Iterator[Finding]:
+    """What makes the configuration unusable."""
+    for stack in stacks:
+        yield from _unknown_services(stack)
+        yield from _sql_without_database(stack)
+        yield from _names_given_twice(stack)
+        yield from _blind_windows(stack)
+    yield from _shared_projects(stacks)
+    yield from _shared_databases(stacks)
+
+
+def warnings(stacks: Sequence[Declared]) -> Iterator[Finding]:
+    """What works, but hardly as meant."""
+    for stack in stacks:
+        required = any(check.severity is Severity.REQUIRED for check in stack.section.checks)
+        if stack.section.rollback.mode is Mode.AUTO and not required:
+            yield (
+                (*stack.path, "checks"),
+                "no required check: only exits, restarts and HEALTHCHECKs can tell that a deployment failed",
+            )
+
+
+def _unknown_services(stack: Declared) -> Iterator[Finding]:
+    if stack.services is None:
+        return
+    for path, service in _named_services(stack.section):
+        if service not in stack.services:
+            known = ", ".join(sorted(stack.services)) or "none"
+            yield (*stack.path, *path), f"no such service in the compose files; they define: {known}"
+
+
+def _named_services(section: StackSection) -> Iterator[tuple[KeyPath, str]]:
+    for index, service in enumerate(section.services):
+        yield ("services", index), service
+    for index, service in enumerate(section.migrations):
+        yield ("migrations", index), service
+    for index, database in enumerate(section.databases):
+        yield ("databases", index, "service"), database.service
+    for index, check in enumerate(section.checks):
+        if check.service is not None:
+            yield ("checks", index, "service"), check.service
+        if isinstance(check, DockerCheck):
+            yield ("checks", index, "docker"), check.docker
+
+
+def _sql_without_database(stack: Declared) -> Iterator[Finding]:
+    databases = tuple(Database(d.service, d.name, d.user) for d in stack.section.databases)
+    for index, check in enumerate(stack.section.checks):
+        if isinstance(check, SqlCheck) and database_of(check, databases) is None:
+            names = ", ".join(database.name for database in databases)
+            text = f"must name one of: {names}" if names else "needs a database, and the stack declares none"
+            yield (*stack.path, "checks", index, "database"), text
+
+
+def _names_given_twice(stack: Declared) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for index, check in enumerate(stack.section.checks):
+        if check.name is not None and first.setdefault(check.name, index) != index:
+            place = dotted((*stack.path, "checks", first[check.name]))
+            yield (*stack.path, "checks", index, "name"), f"is the name of {place} already"
+
+
+def _blind_windows(stack: Declared) -> Iterator[Finding]:
+    deployment = stack.section.deployment
+    path = (*stack.path, "deployment", "monitor")
+    window = format_duration(deployment.monitor)
+    for index, check in enumerate(stack.section.checks):
+        needed = check.start_period + check.interval * check.failure_threshold
+        if deployment.monitor < needed:
+            place = dotted((*stack.path, "checks", index))
+            yield (
+                path,
+                (
+                    f"{window} is too short to see {place} fail, which takes start_period + interval x "
+                    f"failure_threshold = {format_duration(needed)}"
+                ),
+            )
+    if deployment.monitor < deployment.min_healthy_time:
+        needed = deployment.min_healthy_time
+        yield path, f"{window} is shorter than min_healthy_time = {format_duration(needed)}"
+
+
+def _shared_projects(stacks: Sequence[Declared]) -> Iterator[Finding]:
+    projects: dict[str, str] = {}
+    for stack in stacks:
+        other = projects.setdefault(stack.project, stack.name)
+        if other != stack.name:
+            key = "project" if stack.section.project else "compose"
+            yield (*stack.path, key), f"is the same project as that of {dotted(('stacks', other))}"
+    files: dict[Path, str] = {}
+    for stack in stacks:
+        for index, file in enumerate(stack.section.compose):
+            other = files.setdefault(file.resolve(), stack.name)
+            if other != stack.name and index == 0:
+                yield (*stack.path, "compose"), f"is the compose file of {dotted(('stacks', other))} already"
+
+
+def _shared_databases(stacks: Sequence[Declared]) -> Iterator[Finding]:
+    seen: dict[tuple[str, str, str], KeyPath] = {}
+    for stack in stacks:
+        for index, database in enumerate(stack.section.databases):
+            path = (*stack.path, "databases", index)
+            key = (stack.project, database.service, database.name)
+            if seen.setdefault(key, path) != path:
+                yield path, f"is the database of {dotted(seen[key])} already: one stack restores it, not two"
