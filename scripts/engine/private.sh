@@ -15,7 +15,7 @@ is_ours() {
 }
 
 # A zombie has ended, even where the first process of a container never reaps.
-alive() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
+alive() { grep -q '^State:[[:space:]]*[A-WY]' "/proc/$1/status" 2>/dev/null; }
 
 # nf_tables where the kernel has it, else the legacy tables, by a link of our
 # own that shadows the machine's choice for our dockerd alone.
@@ -27,6 +27,12 @@ choose_iptables() {
   mkdir -p "$ENGINE_PREFIX/bin"
   ln -s "$(command -v iptables-legacy)" "$ENGINE_PREFIX/bin/iptables"
   ln -s "$(command -v ip6tables-legacy)" "$ENGINE_PREFIX/bin/ip6tables"
+}
+
+# For `docker run --init`: Debian's package links to a file of another package.
+link_init() {
+  mkdir -p "$ENGINE_PREFIX/bin"
+  ln -sfn "$(command -v tini-static || command -v tini)" "$ENGINE_PREFIX/bin/docker-init"
 }
 
 # A machine without an init system (a container, a minimal VM) may not have
@@ -53,6 +59,7 @@ start_private() {
   rm -f "$ENGINE_PIDFILE"
   ensure_cgroups
   choose_iptables
+  link_init
   pid=$(launch_private)
   await_private "$pid" || die "dockerd did not start; the last lines of $ENGINE_LOG:
 $(tail -n 5 "$ENGINE_LOG")"
@@ -134,5 +141,8 @@ purge_private() {
     awk -v data="$ENGINE_STATE/" -v run="$ENGINE_RUN/" \
       'index($2, data) == 1 || index($2, run) == 1 { print $2 }' /proc/mounts | sort -r
   )
-  rm -rf --one-file-system "$ENGINE_STATE" "$ENGINE_EXEC"
+  # Its contents first: the directory itself may be somebody's mount point.
+  find "$ENGINE_STATE" -mindepth 1 -xdev -delete
+  rm -rf "$ENGINE_EXEC"
+  rmdir "$ENGINE_STATE" 2>/dev/null || true
 }
