@@ -1,0 +1,169 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from watchdog.adapters.compose import (
+    Compose,
+    DeclaredService,
+    config_hash_argv,
+    declared_migrations,
+    minimal_environment,
+    parse_argv,
+    parse_hashes,
+    parse_services,
+    reason,
+    up_argv,
+)
+from watchdog.adapters.process import ProgramMissing
+from watchdog.errors import StepFailed
+from watchdog.stack import Dependency, Stack
+
+SHOP = Stack(
+    name="shop",
+    project="shop-prod",
+    directory=Path("/opt/shop"),
+    files=(Path("/opt/shop/compose.yml"), Path("/opt/shop/override.yml")),
+    env_files=(Path("/opt/shop/prod.env"),),
+)
+FILES_ARGV = [
+    *("docker", "compose", "--project-name", "shop-prod", "--project-directory", "/opt/shop"),
+    *("--file", "/opt/shop/compose.yml", "--file", "/opt/shop/override.yml"),
+    *("--env-file", "/opt/shop/prod.env"),
+]
+
+
+def test_asks_for_hashes_with_every_file_in_order() -> None:
+    assert config_hash_argv(SHOP) == [*FILES_ARGV, "config", "--hash", "*"]
+
+
+def test_brings_services_up_from_local_images_only() -> None:
+    assert up_argv(SHOP, ["backend", "frontend"]) == [
+        *FILES_ARGV,
+        *("--progress", "quiet", "up", "--detach", "--pull", "never", "--no-build", "backend", "frontend"),
+    ]
+
+
+def test_parses_copies_against_the_original_project_directory(tmp_path: Path) -> None:
+    assert parse_argv(SHOP, tmp_path) == [
+        *("docker", "compose", "--project-name", "shop-prod", "--project-directory", "/opt/shop"),
+        *("--file", f"{tmp_path}/opt/shop/compose.yml", "--file", f"{tmp_path}/opt/shop/override.yml"),
+        *("--env-file", f"{tmp_path}/opt/shop/prod.env", "config", "--quiet"),
+    ]
+
+
+def test_uses_a_kept_default_env_file_in_place_of_the_one_on_disk(tmp_path: Path) -> None:
+    kept = tmp_path / "opt/shop/.env"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    stack = Stack("shop", "shop", Path("/opt/shop"), (Path("/opt/shop/compose.yml"),))
+    assert parse_argv(stack, tmp_path)[-4:] == ["--env-file", str(kept), "config", "--quiet"]
+
+
+def test_reads_a_hash_per_service() -> None:
+    assert parse_hashes("backend 2c46\ndb 8f10\n\n") == {"backend": "2c46", "db": "8f10"}
+
+
+def test_reads_what_services_declare() -> None:
+    output = """{"name": "shop", "services": {
+        "migrate": {"image": "shop:1", "depends_on": {"db": {"condition": "service_healthy"}}},
+        "backend": {"image": "shop:1", "healthcheck": {"disable": true},
+                    "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
+        "db": {"image": "postgres:15", "healthcheck": {"test": ["CMD", "pg_isready"]}}}}"""
+    services = parse_services(output)
+    assert services == (
+        DeclaredService(
+            "backend", "shop:1", False, (Dependency("migrate", "service_completed_successfully"),)
+        ),
+        DeclaredService("db", "postgres:15", True),
+        DeclaredService("migrate", "shop:1", False, (Dependency("db", "service_healthy"),)),
+    )
+    assert declared_migrations(services) == {"migrate"}
+
+
+def test_passes_on_nothing_of_our_environment_but_what_compose_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", "/etc/docker-config")
+    monkeypatch.setenv("SLACK_TOKEN", "secret")
+    environment = minimal_environment("unix:///run/other.sock")
+    assert environment["DOCKER_HOST"] == "unix:///run/other.sock"
+    assert environment["DOCKER_CONFIG"] == "/etc/docker-config"
+    assert "SLACK_TOKEN" not in environment
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        ('time="x" level=warning msg="TAG is not set"\nNo such image: shop:9\n', "No such image: shop:9"),
+        ("", "it said nothing"),
+        ("1\n2\n3\n4\n5\n6\n7\n", "3; 4; 5; 6; 7"),
+    ],
+)
+def test_says_what_compose_said_last(stderr: str, said: str) -> None:
+    assert reason(stderr) == said
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        'failed to read /opt/.env: line 2: unexpected character "\\"" in variable name "\\"PASS =hunter2"',
+        'failed to read /opt/.env: line 3: unterminated quoted value "hunter2\nmore hunter2',
+        'line 1: unexpected character "-" in variable name near "PASS-WORD=hunter2\\nX=1"',
+    ],
+)
+def test_never_repeats_what_compose_quotes_of_an_env_file(stderr: str) -> None:
+    assert "hunter2" not in reason(stderr)
+
+
+@pytest.fixture
+def stack(project: str, tmp_path: Path) -> Stack:
+    file = tmp_path / "compose.yml"
+    file.write_text("name: named-inside\nservices: {a: {image: 'shop:${TAG}'}}\n")
+    (tmp_path / ".env").write_text("TAG=1\n")
+    return Stack("shop", project, tmp_path, (file,))
+
+
+@pytest.fixture
+def compose(engine_environment: dict[str, str]) -> Compose:
+    return Compose({**engine_environment, "HOME": "/root"})
+
+
+@pytest.mark.engine
+async def test_hashes_change_with_the_files_and_not_with_our_environment(
+    compose: Compose, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await compose.config_hashes(stack)
+    monkeypatch.setenv("TAG", "2")
+    assert await compose.config_hashes(stack) == before
+    (stack.directory / ".env").write_text("TAG=2\n")
+    assert (await compose.config_hashes(stack))["a"] != before["a"]
+
+
+@pytest.mark.engine
+async def test_finds_the_name_and_services_of_a_project(compose: Compose, stack: Stack) -> None:
+    assert await compose.project_name(stack.files, stack.env_files, stack.directory) == "named-inside"
+    assert await compose.services(stack) == (DeclaredService("a", "shop:1", False),)
+
+
+@pytest.mark.engine
+async def test_a_file_that_does_not_parse_fails_with_what_compose_says(
+    compose: Compose, stack: Stack, tmp_path: Path
+) -> None:
+    stack.files[0].write_text("services: {a: {image: 3}}\n")
+    with pytest.raises(StepFailed, match=r"docker compose config.*services\.a\.image must be a string"):
+        await compose.config_hashes(stack)
+    with pytest.raises(StepFailed, match="no such file"):
+        await compose.parse(stack, tmp_path / "kept")
+
+
+@pytest.mark.engine
+async def test_an_image_that_is_not_here_fails_instead_of_being_pulled(
+    compose: Compose, stack: Stack
+) -> None:
+    with pytest.raises(StepFailed, match=r"docker compose up.*No such image: shop:1"):
+        await compose.up(stack, [], timedelta(seconds=60))
+
+
+async def test_docker_missing_names_what_to_install(tmp_path: Path) -> None:
+    stack = Stack("shop", "shop", tmp_path, (tmp_path / "compose.yml",))
+    with pytest.raises(ProgramMissing, match="docker"):
+        await Compose({"PATH": str(tmp_path)}).config_hashes(stack)
