@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -64,7 +64,7 @@ class DockerEvents:
         self._projects = projects
         self._seen = Seen()
 
-    async def stream(self) -> AsyncIterator[Event]:
+    async def stream(self) -> AsyncGenerator[Event, None]:
         """As the port says. Closing the iterator ends the reader thread."""
         failures, since_ns = 0, time.time_ns() - CLOCK_SLACK_NS
         while True:
