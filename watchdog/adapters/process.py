@@ -12,7 +12,7 @@ import fcntl
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -67,7 +67,7 @@ class Running:
     def pid(self) -> int:
         return self._process.pid
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The output in chunks of exactly 256 KiB, the last one shorter."""
         while True:
             try:

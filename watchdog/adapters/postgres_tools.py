@@ -1,0 +1,87 @@
+"""Builds the commands that run PostgreSQL's own tools inside the server's container; runs none.
+
+The container's tools always match its server. A password is only named here (`--env PGPASSWORD`): its value
+travels in the environment of the `docker` command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+PASSWORD = "PGPASSWORD"
+LOCK_WAIT = timedelta(seconds=30)
+"""pg_dump gives up rather than queue for ever behind a migration's lock."""
+DATA_DIRECTORY = "/var/lib/postgresql/data"
+"""Of the official image, where PGDATA is not set."""
+
+
+def in_container(
+    container: str, tool: Sequence[str], *, application_name: str, with_input: bool = False
+) -> list[str]:
+    """`docker exec` of a PostgreSQL tool, `with_input` fed through its standard input."""
+    return [
+        "docker",
+        "exec",
+        *(["--interactive"] if with_input else []),
+        "--env",
+        PASSWORD,
+        "--env",
+        f"PGAPPNAME={application_name}",
+        container,
+        *tool,
+    ]
+
+
+def pg_dump(user: str, database: str, snapshot: str) -> list[str]:
+    """Uncompressed custom format: compressing it outside is four times as fast as pg_dump's own gzip."""
+    return [
+        "pg_dump",
+        "--format=custom",
+        "--compress=0",
+        f"--snapshot={snapshot}",
+        f"--lock-wait-timeout={int(LOCK_WAIT.total_seconds() * 1000)}",
+        *_as(user),
+        f"--dbname={connection_string(database)}",
+    ]
+
+
+def pg_restore(user: str, database: str) -> list[str]:
+    """From standard input. Not in one transaction: thousands of tables would exhaust the lock table."""
+    return ["pg_restore", "--exit-on-error", *_as(user), f"--dbname={connection_string(database)}"]
+
+
+def psql(user: str, database: str) -> list[str]:
+    """From standard input, stopping at the first error, without anybody's psqlrc."""
+    return [
+        "psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--output=/dev/null",
+        "--set=ON_ERROR_STOP=1",
+        *_as(user),
+        f"--dbname={connection_string(database)}",
+    ]
+
+
+def pg_dumpall_globals(user: str, database: str) -> list[str]:
+    return ["pg_dumpall", "--globals-only", *_as(user), f"--database={database}"]
+
+
+def free_kilobytes(directory: str) -> list[str]:
+    return ["df", "-P", "-k", directory]
+
+
+def parse_free_bytes(output: str) -> int:
+    """From `df -P -k`: the fourth field of the last line. Raises ValueError or IndexError on other text."""
+    return int(output.strip().splitlines()[-1].split()[3]) * 1024
+
+
+def connection_string(database: str) -> str:
+    """A name that contains `=` would itself be taken for a connection string."""
+    escaped = database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{escaped}'"
+
+
+def _as(user: str) -> list[str]:
+    return ["--no-password", f"--username={user}"]

@@ -1,0 +1,137 @@
+"""What a database holds, per table, so that a restored copy can be compared with the original.
+
+Measured under the dump's own snapshot by the backup, and again on the side database after the restore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from watchdog.database import sql
+from watchdog.database.ports import LONG, Session
+
+Hashes = Literal["full", "counts"]
+
+FULL_HASHES_BELOW_BYTES = 2 * 1024**3
+"""Hashing reads at about 400 MB/s on a slow host; beyond this it would hold a deployment for long."""
+LARGE_OBJECTS = "(large objects)"
+
+
+class Counted(Protocol):
+    """The rows of one table. `hash` is None where only counted, or where a hash says nothing."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def hash(self) -> str | None: ...
+
+
+class Measured(Protocol):
+    """What a dump must hold. `server_version` as in `server_version_num` (150018)."""
+
+    @property
+    def server_version(self) -> int: ...
+    @property
+    def tables(self) -> Mapping[str, Counted]: ...
+    @property
+    def sequences(self) -> Mapping[str, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableCount:
+    """See `Counted`."""
+
+    rows: int
+    hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Tables by quoted qualified name; sequences that only grow, with their last value."""
+
+    server_version: int
+    tables: Mapping[str, TableCount]
+    sequences: Mapping[str, int]
+
+
+def hashes_for(size_bytes: int) -> Hashes:
+    """Whether a database of this size is hashed or only counted."""
+    return "full" if size_bytes < FULL_HASHES_BELOW_BYTES else "counts"
+
+
+@asynccontextmanager
+async def frozen(session: Session) -> AsyncIterator[str]:
+    """A read-only transaction with one snapshot and fixed output settings; yields the exported snapshot."""
+    async with session.transaction():
+        await session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await session.execute(sql.set_locally(sql.OUTPUT_SETTINGS))
+        [(snapshot,)] = await session.rows("SELECT pg_export_snapshot()")
+        yield str(snapshot)
+
+
+async def server_version(session: Session) -> int:
+    [(version,)] = await session.rows("SELECT current_setting('server_version_num')")
+    return int(version)
+
+
+async def sequences(session: Session) -> dict[str, int]:
+    """Read before the dump starts: sequences obey no snapshot, so the dump's values are these or higher."""
+    return {qualified(schema, name): int(value) for schema, name, value in await session.rows(sql.SEQUENCES)}
+
+
+async def measure(session: Session, hashes: Hashes) -> dict[str, TableCount]:
+    """Count (and hash) every table; call inside `frozen`. Materialized views, being derived, are left out."""
+    tables: dict[str, TableCount] = {}
+    for schema, name, columns in await session.rows(sql.TABLES):
+        query = sql.measure_table(schema, name, (columns or []) if hashes == "full" else None)
+        [(rows, digest)] = await session.rows(query, LONG)
+        tables[qualified(schema, name)] = TableCount(int(rows), digest)
+    [(large_objects,)] = await session.rows(sql.LARGE_OBJECTS)
+    if large_objects:
+        tables[LARGE_OBJECTS] = TableCount(int(large_objects))
+    return tables
+
+
+async def survey(session: Session, hashes: Hashes) -> Contents:
+    """Everything `differences` compares, of the database that the session is connected to."""
+    async with frozen(session):
+        return Contents(
+            await server_version(session), await measure(session, hashes), await sequences(session)
+        )
+
+
+def differences(expected: Measured, found: Measured) -> tuple[str, ...]:
+    """A sentence for each table or sequence that is not as expected; empty where all is.
+
+    Hashes are compared only within one major version: the text of a row may differ between two.
+    """
+    same_major = expected.server_version // 10000 == found.server_version // 10000
+    faults = [
+        f"{name}: not in the dump's own account" for name in found.tables.keys() - expected.tables.keys()
+    ]
+    for name, table in expected.tables.items():
+        restored = found.tables.get(name)
+        if restored is None:
+            faults.append(f"{name}: missing")
+        elif restored.rows != table.rows:
+            faults.append(f"{name}: {restored.rows} rows instead of {table.rows}")
+        elif same_major and None not in (table.hash, restored.hash) and restored.hash != table.hash:
+            faults.append(f"{name}: same number of rows, other content")
+    faults += [
+        f"sequence {name}: at {found.sequences.get(name)} instead of at least {value}"
+        for name, value in expected.sequences.items()
+        if (restored_value := found.sequences.get(name)) is None or restored_value < value
+    ]
+    return tuple(sorted(faults))
+
+
+def qualified(schema: str, name: str) -> str:
+    """`public.orders`, quoted only where SQL wants it."""
+    return ".".join(part if _plain(part) else sql.identifier(part) for part in (schema, name))
+
+
+def _plain(name: str) -> bool:
+    return name.isascii() and name.isidentifier() and name == name.lower()

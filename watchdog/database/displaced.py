@@ -1,0 +1,30 @@
+"""Opens the displaced database for reading after a rollback: what it holds can be counted and exported."""
+
+from __future__ import annotations
+
+from watchdog.database import sql
+from watchdog.database.names import control_database
+from watchdog.database.ports import Cluster
+from watchdog.database.properties import read_properties
+from watchdog.errors import StepFailed
+
+
+async def open_read_only(cluster: Cluster, displaced: str) -> None:
+    """Let our own role (and superusers) in, everybody else not, and make transactions read-only by default.
+
+    Repeating is harmless. The undo gives the database its rights and settings back with `apply_properties`,
+    from those of the live one. Raises `StepFailed` where no such database exists.
+    """
+    name = sql.identifier(displaced)
+    async with cluster.connect(control_database([displaced])) as session:
+        properties = await read_properties(session, displaced)
+        if properties is None:
+            raise StepFailed(f"the displaced database {displaced} does not exist")
+        granted = {grant.grantee for grant in properties.grants or ()} - {""}
+        async with session.transaction():
+            await session.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            await session.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+            for role in sorted({*granted, properties.owner} - {cluster.user}):
+                await session.execute(f"REVOKE CONNECT ON DATABASE {name} FROM {sql.identifier(role)}")
+            await session.execute(f"GRANT CONNECT ON DATABASE {name} TO {sql.identifier(cluster.user)}")
+        await session.execute(sql.allow_connections(displaced, True))

@@ -1,0 +1,88 @@
+"""Restores a dump beside the live database and proves the copy before anybody may rely on it.
+
+The step `restore_database`, `backups verify` and the drill call it. The live database is never touched here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+from watchdog.clock import Clock, Deadline
+from watchdog.database import sql
+from watchdog.database.contents import Hashes, Measured, differences, survey
+from watchdog.database.fence import empty
+from watchdog.database.names import control_database, is_side
+from watchdog.database.plain import guarded
+from watchdog.database.ports import LONG, Cluster, Format
+from watchdog.database.properties import Properties, apply_properties, create_statement, read_properties
+from watchdog.errors import Corrupt, Refused
+
+EMPTY_WITHIN = timedelta(seconds=10)
+
+
+async def restore_beside(
+    cluster: Cluster,
+    live: str,
+    side: str,
+    chunks: AsyncIterator[bytes],
+    *,
+    clock: Clock,
+    fmt: Format = "custom",
+    expected: Measured | None = None,
+    saved: Properties | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Restore `chunks` (decompressed) into the new database `side`, compare, and leave it fenced.
+
+    A leftover of the same name is dropped first, so repeating is safe. Owner, rights and settings come from
+    the live database, from `saved` where there is none. Raises `Corrupt` naming each table that differs from
+    `expected`, `Refused` before anything is created, `StepFailed` where the server refuses.
+    """
+    _refuse_unless_side(live, side)
+    async with cluster.connect(control_database([live, side])) as session:
+        properties = await read_properties(session, live) or saved
+        if properties is None:
+            raise Refused(
+                f"database {live} does not exist and the backup holds no properties to create it by"
+            )
+        await discard_side(cluster, live, side, clock)
+        await session.execute(create_statement(side, properties), LONG)
+    progress(f"restoring into {side}")
+    source = chunks if fmt == "custom" else guarded(chunks)
+    await cluster.restore(side, source, fmt)
+    progress(f"comparing {side} with the backup's account")
+    await _prove(cluster, side, expected)
+    async with cluster.connect(control_database([live, side])) as session:
+        await apply_properties(session, side, properties)
+        await empty(session, [side], clock, Deadline(clock, EMPTY_WITHIN))
+
+
+async def discard_side(cluster: Cluster, live: str, side: str, clock: Clock) -> None:
+    """Drop a side database of ours, if it exists. Never anything else."""
+    _refuse_unless_side(live, side)
+    async with cluster.connect(control_database([live, side])) as session:
+        if await session.rows(sql.databases_named([side])):
+            await empty(session, [side], clock, Deadline(clock, EMPTY_WITHIN))
+            await session.execute(sql.drop_database(side), LONG)
+
+
+async def _prove(cluster: Cluster, side: str, expected: Measured | None) -> None:
+    async with cluster.connect(side) as session:
+        await session.execute("ANALYZE", LONG)
+        if expected is None:
+            return
+        hashed = any(table.hash is not None for table in expected.tables.values())
+        hashes: Hashes = "full" if hashed else "counts"
+        faults = differences(expected, await survey(session, hashes))
+    if faults:
+        listed = "; ".join(faults[:10]) + (f"; and {len(faults) - 10} more" if len(faults) > 10 else "")
+        raise Corrupt(
+            f"{side} is not what was backed up: {listed}; "
+            "choose another backup with 'ops-watchdog backups list'"
+        )
+
+
+def _refuse_unless_side(live: str, side: str) -> None:
+    if side == live or not is_side(side):
+        raise Refused(f"{side!r} is not the name of a side database; nothing else is ever created or dropped")

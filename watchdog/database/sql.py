@@ -1,0 +1,140 @@
+"""Builds SQL, runs none: pure functions from names to text, so that each statement is tested by equality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+OUTPUT_SETTINGS = {
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "xmlbinary": "base64",
+    "lc_monetary": "C",
+    "search_path": "",
+    "row_security": "off",
+}
+"""What the text of a row depends on; equal on both sides of a comparison."""
+
+
+def identifier(name: str) -> str:
+    """A quoted identifier."""
+    _refuse_nul(name)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A quoted string, whatever `standard_conforming_strings` says."""
+    _refuse_nul(text)
+    quoted = "'" + text.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def literals(texts: Iterable[str]) -> str:
+    """A parenthesised list for IN; never empty, because IN () is no SQL."""
+    return "(" + ", ".join([literal(text) for text in texts] or ["NULL"]) + ")"
+
+
+def set_locally(settings: dict[str, str]) -> str:
+    """Settings that hold until the end of the transaction."""
+    calls = (f"set_config({literal(name)}, {literal(value)}, true)" for name, value in settings.items())
+    return "SELECT " + ", ".join(calls)
+
+
+def create_database(
+    name: str,
+    *,
+    owner: str,
+    encoding: str,
+    collate: str,
+    ctype: str,
+    tablespace: str | None = None,
+    provider: str = "c",
+    locale: str | None = None,
+) -> str:
+    """An empty database with these properties. `provider`: c, i (ICU) or b (builtin), as in the catalog."""
+    parts = [
+        f"CREATE DATABASE {identifier(name)} TEMPLATE template0 OWNER {identifier(owner)}",
+        f"ENCODING {literal(encoding)} LC_COLLATE {literal(collate)} LC_CTYPE {literal(ctype)}",
+    ]
+    if provider == "i" and locale is not None:
+        parts.append(f"LOCALE_PROVIDER icu ICU_LOCALE {literal(locale)}")
+    if provider == "b" and locale is not None:
+        parts.append(f"LOCALE_PROVIDER builtin BUILTIN_LOCALE {literal(locale)}")
+    if tablespace is not None:
+        parts.append(f"TABLESPACE {identifier(tablespace)}")
+    return " ".join(parts)
+
+
+def drop_database(name: str) -> str:
+    return f"DROP DATABASE IF EXISTS {identifier(name)}"
+
+
+def allow_connections(name: str, allowed: bool) -> str:
+    """The fence: it refuses superusers too, but leaves existing sessions alone."""
+    return f"ALTER DATABASE {identifier(name)} ALLOW_CONNECTIONS {str(allowed).lower()}"
+
+
+def rename_database(old: str, new: str) -> str:
+    return f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)}"
+
+
+def terminate(databases: Sequence[str]) -> str:
+    """End every session of the databases in bulk, and count those found.
+
+    Autovacuum workers make room for a rename by themselves within 0.1 s; only a superuser may end them.
+    """
+    return (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        f" WHERE datname IN {literals(databases)} AND pid <> pg_backend_pid()"
+        " AND (backend_type IS DISTINCT FROM 'autovacuum worker'"
+        " OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))"
+    )
+
+
+def terminate_application(prefix: str) -> str:
+    """End the sessions whose application name starts with `prefix`, and count them."""
+    return (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        f" WHERE starts_with(application_name, {literal(prefix)}) AND pid <> pg_backend_pid()"
+    )
+
+
+def databases_named(names: Iterable[str]) -> str:
+    """Name and whether it accepts connections, of those that exist."""
+    return f"SELECT datname, datallowconn FROM pg_database WHERE datname IN {literals(names)}"
+
+
+TABLES = """\
+SELECT n.nspname, c.relname, array_agg(a.attname::text) FILTER (WHERE a.attname IS NOT NULL)
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+   AND NOT EXISTS (SELECT FROM pg_depend d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ GROUP BY 1, 2 ORDER BY 1, 2"""
+"""Schema, name and columns of every table whose rows a dump holds, partitions instead of their parents."""
+
+SEQUENCES = """\
+SELECT schemaname, sequencename, last_value FROM pg_sequences
+ WHERE last_value IS NOT NULL AND increment_by > 0 AND NOT cycle ORDER BY 1, 2"""
+"""Sequences that only grow, with their last value."""
+
+LARGE_OBJECTS = "SELECT count(*) FROM pg_largeobject_metadata"
+
+
+def measure_table(schema: str, table: str, columns: Iterable[str] | None) -> str:
+    """Count the rows of one table; with `columns`, add an order-free hash of their text."""
+    source = f"FROM ONLY {identifier(schema)}.{identifier(table)} t"
+    if columns is None:
+        return f"SELECT count(*), NULL {source}"
+    row = ", ".join("t." + identifier(column) for column in sorted(columns))
+    return f"SELECT count(*), coalesce(sum(hashtextextended(ROW({row})::text, 0)::numeric), 0)::text {source}"
+
+
+def _refuse_nul(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("PostgreSQL knows no text with a NUL character")
