@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from watchdog.alert import Alert
 from watchdog.deploy.deployment import Deployment
 from watchdog.errors import WatchdogError
-from watchdog.rollback.ledger import Audit, Mark, Record, Standing, Transition
+from watchdog.rollback.ledger import Audit, Mark, Record, Seen, Standing, Transition
 from watchdog.rollback.operation import Operation, StepRecord
 from watchdog.stack import Release
 
@@ -40,6 +40,7 @@ TABLES: dict[type, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     Alert: ("outbox", ("id",), ("stack", "at", "sent_at", "dead")),
     Audit: ("audit", (), ("stack", "at")),
     Transition: ("transitions", (), ("stack", "at")),
+    Seen: ("seen", ("stack",), ()),
 }
 
 
@@ -85,6 +86,9 @@ class SqliteLedger:
 
     async def steps(self, operation_id: str) -> tuple[StepRecord, ...]:
         return await self._all(StepRecord, "operation = ? ORDER BY started_at, rowid", operation_id)
+
+    async def seen(self, stack: str) -> Seen | None:
+        return await self._one(Seen, "stack = ?", stack)
 
     async def transitions(self, stack: str, limit: int = 100) -> tuple[Transition, ...]:
         return await self._newest(Transition, stack, "at", limit)

@@ -57,7 +57,19 @@ class Transition:
     detail: str = ""
 
 
-Record = Release | Mark | Deployment | Operation | StepRecord | Alert | Audit | Transition
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the guard last took for granted: (service, image ID, config hash) of every service.
+
+    A container made of anything else is a deployment, also if it appeared while the daemon was away.
+    """
+
+    stack: str
+    services: tuple[tuple[str, str, str], ...]
+    at: datetime
+
+
+Record = Release | Mark | Deployment | Operation | StepRecord | Alert | Audit | Transition | Seen
 
 
 class Ledger(Protocol):
@@ -96,6 +108,8 @@ class Ledger(Protocol):
     async def steps(self, operation_id: str) -> tuple[StepRecord, ...]:
         """In the order in which they were begun."""
         ...
+
+    async def seen(self, stack: str) -> Seen | None: ...
 
     async def transitions(self, stack: str, limit: int = 100) -> tuple[Transition, ...]:
         """Newest first."""

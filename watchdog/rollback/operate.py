@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -30,6 +30,8 @@ from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.target import Target
 
 log = structlog.get_logger(__name__)
+
+Wake = Callable[[], None]
 
 EVIDENCE_LIMIT = timedelta(seconds=10)
 """Beside the rollback, off its path; the containers are replaced only when the services restart."""
@@ -60,8 +62,8 @@ class Request:
     failed_fingerprint: str = ""
 
 
-async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell) -> Operation:
-    """Open a rollback, carry it out, and return how it ended."""
+async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake: Wake) -> Operation:
+    """Open a rollback, carry it out, and return how it ended. `wake` is called when an alert was written."""
     now = hands.clock.now()
     backup = request.target.backup if request.plan != "keep database" else None
     operation = Operation(
@@ -80,17 +82,20 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell) -> O
         reason = "; ".join(request.reasons)
         records.append(Mark(operation.stack, request.failed_fingerprint, Standing.FAILED, now, reason))
     await ledger.write(*records)
-    return await _carry_on(Run(hands, operation, request.target.release, backup, {}), ledger, tell)
+    wake()
+    return await _carry_on(Run(hands, operation, request.target.release, backup, {}), ledger, tell, wake)
 
 
-async def resume(operation: Operation, target: Target, hands: Hands, ledger: Ledger, tell: Tell) -> Operation:
+async def resume(
+    operation: Operation, target: Target, hands: Hands, ledger: Ledger, tell: Tell, wake: Wake
+) -> Operation:
     """Go on with a rollback that a dead process left open."""
     facts = {r.step: r.facts for r in await ledger.steps(operation.id) if r.ended_at and not r.error}
     backup = target.backup if operation.backup else None
-    return await _carry_on(Run(hands, operation, target.release, backup, facts), ledger, tell)
+    return await _carry_on(Run(hands, operation, target.release, backup, facts), ledger, tell, wake)
 
 
-async def _carry_on(run: Run, ledger: Ledger, tell: Tell) -> Operation:
+async def _carry_on(run: Run, ledger: Ledger, tell: Tell, wake: Wake) -> Operation:
     structlog.contextvars.bind_contextvars(operation=run.operation.id)
     evidence = asyncio.create_task(_evidence(run))
     try:
@@ -100,6 +105,7 @@ async def _carry_on(run: Run, ledger: Ledger, tell: Tell) -> Operation:
         with contextlib.suppress(asyncio.CancelledError):
             await evidence
     await _close(ended, run, ledger)
+    wake()
     structlog.contextvars.unbind_contextvars("operation")
     return ended
 

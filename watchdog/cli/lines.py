@@ -1,0 +1,58 @@
+"""Progress as lines: one sentence an event, with the time of day, on a terminal and in a pipe alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+Event = Mapping[str, Any]
+
+SENTENCES: dict[str, Callable[[Event], str]] = {
+    "backup_progress": lambda e: f"backup: {e['text']}",
+    "backup_written": lambda e: f"backup {e['timestamp']} is complete",
+    "check_changed": lambda e: f"check {e['check']} is {e['state']}{_after(e['detail'])}",
+    "command_ended": lambda e: f"the command ended with exit code {e['exit_code']}",
+    "deployment_started": lambda e: f"deployment {e['deployment']}: {' '.join(e['command'])}",
+    "deployment_observed": lambda e: f"deployment {e['deployment']} observed: {', '.join(e['services'])}",
+    "deployment_healthy": lambda e: f"deployment {e['deployment']} is healthy",
+    "deployment_good": lambda e: f"deployment {e['deployment']} stayed healthy through its window",
+    "deployment_failed": lambda e: "DETECTED: " + "; ".join(e["reasons"]),
+    "not_rolled_back": lambda e: f"not rolled back: {e['reason']}",
+    "not_protected": lambda e: f"WARNING: automatic rollback is not possible: {e['reason']}",
+    "release_captured": lambda e: f"release {e['release']} captured",
+    "release_good": lambda e: f"release {e['release']} is the last known good one: {e['reason']}",
+    "release_not_captured": lambda e: f"what runs is not captured: {e['reason']}",
+    "rollback_decided": lambda e: f"rolling back to release {e['release']}",
+    "rollback_resumed": lambda e: f"going on with rollback {e['operation']}",
+    "rollback_ended": lambda e: f"rollback {e['outcome'].upper()}{_after(e['detail'])}",
+    "step_started": lambda e: f"  {e['step']} …",
+    "step_finished": lambda e: f"  {e['step']} {e['seconds']:.2f} s{_after(e['error'])}",
+    "waiting_until_green": lambda e: f"waiting until what runs has been green for {e['seconds']:.0f} s",
+}
+
+
+class Printer:
+    """Prints events to stderr, so that stdout holds results only; `quiet` prints none."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    def progress(self, event: Event) -> None:
+        if not self._quiet and (text := sentence(event)):
+            click.echo(text, err=True)
+
+
+def sentence(event: Event) -> str:
+    """The line for an event; empty for one that says nothing to a person."""
+    words = SENTENCES.get(str(event.get("event")))
+    if words is None:
+        return ""
+    moment = datetime.fromisoformat(event["at"]).astimezone()
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}  {words(event)}"
+
+
+def _after(text: str) -> str:
+    return f": {text}" if text else ""

@@ -1,0 +1,65 @@
+"""`status`: armed, or why not; then services, checks and backups at a glance."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from watchdog.cli.context import Context
+from watchdog.cli.lines import Printer
+from watchdog.cli.talk import talk
+
+COLOURS = {"green": "green", "red": "red", "running": "green", "healthy": "green", "unhealthy": "red"}
+
+
+async def status(context: Context, stack: str | None, as_json: bool) -> None:
+    """Of one stack, or of all of them."""
+    names = [stack] if stack else [settings.stack.name for settings in context.configuration.stacks]
+    found = []
+    for name in names:
+        found.append(await talk(context, {"command": "status", "stack": name}, Printer(quiet=True)))
+    if as_json:
+        click.echo(json.dumps(found[0] if stack else found))
+        return
+    console = Console()
+    for document in found:
+        _show(console, document)
+
+
+def _show(console: Console, status: dict[str, Any]) -> None:
+    armed = "[green]armed[/]" if status["armed"] else "[red]not armed[/]"
+    console.print(f"[bold]{status['stack']}[/]: {armed} (mode {status['mode']})")
+    for reason in status["why_not"]:
+        console.print(f"  · {reason}", markup=False)
+    if status["doing"]:
+        console.print(f"busy: {status['doing']}", markup=False)
+    console.print(f"release {status['release'] or '-'}, last known good {status['last_known_good'] or '-'}")
+    _show_last(console, "deployment", status["deployment"], "phase")
+    _show_last(console, "rollback", status["last_rollback"], "outcome")
+    console.print(_table("service", status["services"], ("service", "state", "health", "image", "restarts")))
+    console.print(_table("check", status["checks"], ("check", "state", "since", "detail")))
+    backups = status["backups"]
+    console.print(f"{backups['count']} backups in {backups['directory']}, newest {backups['newest'] or '-'}")
+
+
+def _show_last(console: Console, what: str, document: dict[str, Any] | None, state: str) -> None:
+    if document is not None:
+        reasons = "; ".join(document.get("reasons", ())) or document.get("detail", "")
+        line = f"last {what} {document['id']}: {document[state]} {reasons}"
+        console.print(line.rstrip(), markup=False)
+
+
+def _table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
+    table = Table(*columns, box=None, pad_edge=False, title_justify="left")
+    for row in rows:
+        cells = []
+        for column in columns:
+            text = "" if row[column] is None else str(row[column])
+            colour = COLOURS.get(text)
+            cells.append(f"[{colour}]{text}[/]" if colour else text.replace("[", r"\["))
+        table.add_row(*cells)
+    return table

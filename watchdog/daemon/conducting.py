@@ -1,0 +1,293 @@
+"""The conductor: what a guard does over time, as child tasks beside its inbox.
+
+Announced deployments, rollbacks and backups; one at a time per stack, each under the stack's lock. Children
+change the guard's state only through `guard.ask`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from watchdog.alert.alert import Level
+from watchdog.backup.backup import Backup
+from watchdog.backup.catalogue import catalogue
+from watchdog.clock import timestamp
+from watchdog.daemon.reacting import react
+from watchdog.daemon.tools import Command
+from watchdog.deploy.deployment import Deployment, Kind, Phase
+from watchdog.errors import Busy, Refused, WatchdogError
+from watchdog.rollback import operate
+from watchdog.rollback.operation import Operation, Outcome, StepRecord
+from watchdog.rollback.target import Target
+
+if TYPE_CHECKING:  # the guard owns its conductor
+    from watchdog.daemon.guard import Guard
+
+log = structlog.get_logger(__name__)
+
+TIMED_OUT = 124
+"""The exit code of timeout(1)."""
+
+
+class Conductor:
+    """Conducts what takes time for one guard."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._work: asyncio.Task[Any] | None = None
+        self._doing = ""
+        self._command: Command | None = None
+        self._settled: dict[str, asyncio.Future[str]] = {}
+        self._children: set[asyncio.Task[Any]] = set()
+        self.rolling_back = False
+
+    @property
+    def busy(self) -> bool:
+        """An operation of ours changes the stack now."""
+        return self._work is not None and not self._work.done()
+
+    @property
+    def doing(self) -> str:
+        return self._doing if self.busy else ""
+
+    async def run(self, doing: str, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do one thing under the stack's lock. Raises `Busy` where another is under way."""
+        if self.busy:
+            work.close()
+            raise Busy(f"{self._guard.name} is busy: '{self._doing}'; wait for it to end")
+        self._doing = doing
+        self._work = asyncio.create_task(self._locked(doing, work))
+        return await asyncio.shield(self._work)
+
+    async def _locked(self, doing: str, work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            async with self._guard.tools.hands.lock.hold(self._guard.name, doing):
+                return await work
+        finally:
+            work.close()
+
+    async def backup(self, reason: str) -> Backup:
+        """A backup of what runs now, wanted by a person or by the schedule."""
+        return await self.run("backup", self._backup(reason))  # type: ignore[no-any-return]
+
+    async def _backup(self, reason: str) -> Backup:
+        guard = self._guard
+        await guard.ask(guard.look)
+        await guard.until_captured()
+        release, containers = guard.watch.release, guard.watch.containers
+        backup = await guard.tools.make_backup(
+            release, containers, reason, lambda text: guard.tell("backup_progress", text=text)
+        )
+        guard.tell("backup_written", timestamp=backup.timestamp, reason=reason)
+        return backup
+
+    async def deploy(self, command: Command, allowed: bool) -> dict[str, Any]:
+        """An announced deployment: backup, command, and the wait until it is healthy or dealt with."""
+        deployment = await self.run(f"deploy {' '.join(command.argv)}", self._announce(command, allowed))
+        settled = self._settled.setdefault(deployment.id, asyncio.get_running_loop().create_future())
+        await self._guard.ask(self.follow_up)
+        state = await settled
+        self._settled.pop(deployment.id, None)
+        return {"deployment": deployment.id, "state": state, "backup": deployment.backup}
+
+    async def _announce(self, command: Command, allowed: bool) -> Deployment:
+        guard = self._guard
+        backup = await self._backup_before(allowed) if guard.watch.containers else None
+        deployment = await guard.ask(lambda: self._open(command, allowed, backup))
+        self._command = command
+        guard.tell("deployment_started", deployment=deployment.id, command=list(command.argv))
+        try:
+            limit = guard.tools.settings.deployment.command_timeout
+            async with asyncio.timeout(limit.total_seconds()):
+                code, why = await command.run(), ""
+        except TimeoutError:
+            await command.end()
+            code, why = TIMED_OUT, f"the deployment command did not end within {limit} and was ended"
+        except WatchdogError as error:
+            code, why = TIMED_OUT, str(error)
+        finally:
+            self._command = None
+        return await guard.ask(lambda: self._command_ended(code, why))
+
+    async def _backup_before(self, allowed: bool) -> Backup | None:
+        """Without proof of what runs there is nothing to come back to: say so before, not after."""
+        guard = self._guard
+        await guard.ask(guard.look)
+        await guard.until_captured()
+        if guard.watch.release is None and allowed:
+            raise Refused(
+                f"what runs cannot be captured: {guard.watch.uncaptured}. A rollback could not bring it back; "
+                f"bring files and containers together ('docker compose up -d' with the old files), or deploy "
+                f"unprotected with --no-rollback"
+            )
+        return await self._backup("before deployment")
+
+    async def _open(self, command: Command, allowed: bool, backup: Backup | None) -> Deployment:
+        guard, watch = self._guard, self._guard.watch
+        now = guard.tools.hands.clock.now()
+        superseded = watch.deployment
+        deployment = Deployment(
+            id=f"{timestamp(now)}-{guard.name}",
+            stack=guard.name,
+            kind=Kind.ANNOUNCED,
+            phase=Phase.DEPLOYING,
+            started_at=now,
+            command=command.argv,
+            from_fingerprint=watch.fingerprint,
+            target_release=watch.good.id if watch.good else None,
+            backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
+            baseline_containers=frozenset(c.id for c in watch.containers),
+            baseline_red=watch.red(guard.tools.settings.checks),
+            expected=superseded.expected if superseded else watch.running_services(),
+            allowed=allowed,
+        )
+        closing = [replace(superseded, phase=Phase.SUPERSEDED, ended_at=now)] if superseded else []
+        if superseded:
+            self.settle(superseded.id, "superseded")
+        await guard.open(deployment, deployment, *closing)
+        return deployment
+
+    async def _command_ended(self, code: int, why: str) -> Deployment:
+        """Runs in the guard's task, which judges right after it."""
+        guard, watch = self._guard, self._guard.watch
+        now = guard.tools.hands.clock.now()
+        deployment = watch.deployment
+        if deployment is None or deployment.kind is not Kind.ANNOUNCED:
+            raise WatchdogError("the deployment was closed while its command ran; see 'ops-watchdog status'")
+        deployment = replace(deployment, command_ended_at=now, exit_code=code)
+        if deployment.phase is Phase.DEPLOYING:
+            deployment = replace(deployment, phase=Phase.MONITORING)
+        if why:
+            deployment = replace(deployment, reasons=(*deployment.reasons, why))
+        await guard.look()
+        watch.deployment = deployment
+        await guard.take_for_granted(deployment)
+        guard.tell("command_ended", deployment=deployment.id, exit_code=code)
+        return deployment
+
+    async def failed(self, deployment: Deployment, reasons: tuple[str, ...]) -> None:
+        """The verdict fell. The command and all that it started end before anything else happens."""
+        guard = self._guard
+        if deployment.phase is not Phase.FAILED:
+            every = tuple(dict.fromkeys((*deployment.reasons, *reasons)))
+            deployment = replace(
+                deployment, phase=Phase.FAILED, reasons=every, to_fingerprint=guard.watch.fingerprint
+            )
+            guard.watch.deployment = deployment
+            await guard.tools.ledger.write(deployment)
+            guard.tell("deployment_failed", deployment=deployment.id, reasons=list(every))
+            if self._command is not None:
+                self._keep(asyncio.create_task(self._command.end()))
+        await self.follow_up()
+
+    async def follow_up(self) -> None:
+        """React to a failed deployment once nothing of ours is at work any more."""
+        guard = self._guard
+        deployment = guard.watch.deployment
+        if deployment is None or deployment.phase is not Phase.FAILED or self.busy:
+            return
+        reaction = await react(guard.tools, guard.watch, deployment)
+        ended = replace(deployment, ended_at=guard.tools.hands.clock.now())
+        guard.watch.deployment = None
+        if reaction.request is None:
+            title = "deployment failed and was not rolled back"
+            text = "\n".join([*deployment.reasons, f"Not rolled back: {reaction.refusal}"])
+            await guard.alert(Level.CRITICAL, title, text, ended)
+            guard.tell("not_rolled_back", deployment=deployment.id, reason=reaction.refusal)
+            self.settle(deployment.id, "failed")
+            return
+        guard.tell("rollback_decided", deployment=deployment.id, release=reaction.request.target.release.id)
+        self._spawn(deployment.id, self.roll_back(reaction.request))
+
+    def _spawn(self, deployment: str, work: Coroutine[Any, Any, Operation]) -> None:
+        def done(task: asyncio.Task[Operation]) -> None:
+            error = task.exception()
+            if error is not None:
+                log.error("rollback_not_run", reason=str(error))
+            succeeded = error is None and task.result().outcome is Outcome.SUCCEEDED
+            self.settle(deployment, "rolled back" if succeeded else "failed")
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(done)
+        self._keep(task)
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        """The loop holds tasks weakly only."""
+        self._children.add(task)
+        task.add_done_callback(self._children.discard)
+
+    async def roll_back(self, request: operate.Request) -> Operation:
+        """Carry out a decided rollback, under the lock."""
+        return await self.run(f"rollback to {request.target.release.id}", self._roll_back(request))  # type: ignore[no-any-return]
+
+    async def _roll_back(self, request: operate.Request) -> Operation:
+        tools = self._guard.tools
+        return await self._machine(
+            operate.begin(request, tools.hands, tools.ledger, self._step, tools.outbox.wake)
+        )
+
+    async def _machine(self, work: Coroutine[Any, Any, Operation]) -> Operation:
+        guard = self._guard
+        self.rolling_back = True
+        try:
+            operation = await work
+        finally:
+            self.rolling_back = False
+        guard.tell(
+            "rollback_ended", operation=operation.id, outcome=operation.outcome, detail=operation.detail
+        )
+        await guard.ask(self._after_rollback)
+        return operation
+
+    async def _after_rollback(self) -> None:
+        guard = self._guard
+        await guard.look()
+        guard.watch.deployment = None
+        await guard.take_for_granted()
+
+    def _step(self, record: StepRecord) -> None:
+        kind = "step_finished" if record.ended_at else "step_started"
+        facts = {"step": record.step, "seconds": round(record.seconds, 3), "error": record.error}
+        self._guard.tell(kind, **facts)
+
+    async def recover(self) -> None:
+        """Go on with what a dead process left: a rollback that is open in the ledger."""
+        guard = self._guard
+        newest = await guard.tools.ledger.operations(guard.name, limit=1)
+        if not newest or not newest[0].open:
+            return
+        operation = newest[0]
+        release = await guard.tools.ledger.release(operation.target_release)
+        if release is None:
+            raise Refused(f"rollback {operation.id} is open, but its release is not in the state any more")
+        backup = operate.backup_of(operation, catalogue(guard.tools.settings.backup.directory))
+        guard.tell("rollback_resumed", operation=operation.id)
+        target = Target(release, backup)
+        self._spawn(operation.deployment or operation.id, self._resume(operation, target))
+
+    async def _resume(self, operation: Operation, target: Target) -> Operation:
+        tools = self._guard.tools
+        work = operate.resume(operation, target, tools.hands, tools.ledger, self._step, tools.outbox.wake)
+        return await self.run(f"rollback {operation.id}", self._machine(work))  # type: ignore[no-any-return]
+
+    async def stop(self) -> None:
+        """Cut what is under way: the journal lets the next start go on."""
+        tasks = [*self._children, *([self._work] if self._work else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def settle(self, deployment: str, state: str) -> None:
+        """Whoever waits for this deployment may go on."""
+        future = self._settled.setdefault(deployment, asyncio.get_running_loop().create_future())
+        if not future.done():
+            future.set_result(state)
+
+
+def _is_of(backup: Backup, release: object) -> bool:
+    return backup.release is not None and getattr(release, "fingerprint", None) == backup.release.fingerprint

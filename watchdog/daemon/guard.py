@@ -1,0 +1,357 @@
+"""The guard: one task per stack, the only owner of that stack's state.
+
+Sources put frozen messages into its inbox. It looks at what runs, asks a pure function for the verdict, and
+has the conductor start what follows as a child task, so that the inbox stays alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
+
+from watchdog.alert.alert import Level, alert
+from watchdog.clock import timestamp
+from watchdog.daemon.conducting import Conductor
+from watchdog.daemon.judging import judge, over, settling
+from watchdog.daemon.messages import Call, Hint, Message, Probed, Progress, Tick
+from watchdog.daemon.tools import Tools
+from watchdog.daemon.watch import Watch
+from watchdog.deploy.capture import Uncaptured, capture
+from watchdog.deploy.changes import changed_services, merge
+from watchdog.deploy.deployment import Deployment, Kind, Phase
+from watchdog.errors import StepFailed, Unreachable, WatchdogError
+from watchdog.health.streak import CheckState, record
+from watchdog.health.verdict import Outcome, Verdict
+from watchdog.rollback.ledger import Mark, Record, Seen, Standing, Transition
+from watchdog.stack import Container, Event, Release
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+RECONCILE = timedelta(seconds=30)
+"""Events are hints: look again this often even if none came (design rule 6)."""
+TICK = timedelta(milliseconds=250)
+"""While a window is open: how late a deadline may be noticed."""
+
+
+class Guard:
+    """Guards one stack. `run` is its task; `post` and `ask` are how everybody else talks to it."""
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+        self.watch = Watch({check.name: CheckState(check.name) for check in tools.settings.checks})
+        self.conductor = Conductor(self)
+        self.progressed_at = tools.hands.clock.monotonic()
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._listeners: set[Progress] = set()
+        self._capturing: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.tools.settings.stack.name
+
+    def post(self, message: Message) -> None:
+        """Put a report into the inbox; never blocks."""
+        self._inbox.put_nowait(message)
+
+    async def ask(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Have the guard's own task run `function`, and return its result or raise its error."""
+        reply: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.post(Call(function, reply))
+        return await reply
+
+    async def reconfigure(self, tools: Tools) -> None:
+        """Other checks and policies from now on; the state of a check that stays is kept."""
+        self.tools = tools
+        known = self.watch.checks
+        self.watch.checks = {c.name: known.get(c.name, CheckState(c.name)) for c in tools.settings.checks}
+
+    def listen(self, progress: Progress) -> Callable[[], None]:
+        """Be told what operations do; call the result to stop listening."""
+        self._listeners.add(progress)
+        return lambda: self._listeners.discard(progress)
+
+    def tell(self, kind: str, **facts: Any) -> None:
+        """Tell whoever listens, and the log."""
+        log.info(kind, stack=self.name, **facts)
+        at = self.tools.hands.clock.now().isoformat()
+        for listener in list(self._listeners):
+            listener({"event": kind, "stack": self.name, "at": at, **facts})
+
+    async def run(self) -> None:
+        """Until cancelled. A failure in one message is logged and alerted; the next is handled all the same."""
+        structlog.contextvars.bind_contextvars(stack=self.name)
+        await self._survive(self._begin)
+        while True:
+            messages = await self._next()
+            self.progressed_at = self.tools.hands.clock.monotonic()
+            await self._survive(lambda batch=messages: self._handle(batch))  # type: ignore[misc]
+
+    async def _next(self) -> list[Message]:
+        """Everything that waits, or a tick: a burst of hints is worth one look."""
+        deployment = self.watch.deployment
+        pause = TICK if deployment or self.watch.good is None else RECONCILE
+        try:
+            first = await asyncio.wait_for(self._inbox.get(), pause.total_seconds())
+        except TimeoutError:
+            return [Tick()]
+        messages = [first]
+        while not self._inbox.empty():
+            messages.append(self._inbox.get_nowait())
+        return messages
+
+    async def _survive(self, function: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await function()
+        except WatchdogError as error:
+            log.warning("guard_message_failed", reason=str(error))
+        except Exception as error:  # this loop must survive: a dead guard protects nobody
+            log.exception("guard_failed")
+            await self.alert(Level.CRITICAL, "ops-watchdog met an error of its own", repr(type(error)))
+
+    async def _begin(self) -> None:
+        """Take up what the ledger knows, finish what a dead process left, look for the first time."""
+        ledger = self.tools.ledger
+        seen = await ledger.seen(self.name)
+        self.watch.known = seen.services if seen else ()
+        self.watch.good = await ledger.last_known_good(self.name)
+        newest = await ledger.deployments(self.name, limit=1)
+        self.watch.deployment = newest[0] if newest and newest[0].open else None
+        await self._restore_check_states()
+        await self.conductor.recover()
+        await self.look()
+        await self._judge()
+
+    async def _restore_check_states(self) -> None:
+        """A check that was red before the restart is red until it is answered: the newest transition counts."""
+        for transition in reversed(await self.tools.ledger.transitions(self.name)):
+            state = self.watch.checks.get(transition.check)
+            if state is not None:
+                self.watch.checks[transition.check] = state.resumed(transition.state, transition.at)
+
+    async def _handle(self, messages: list[Message]) -> None:
+        look = False
+        for message in messages:
+            match message:
+                case Hint(event):
+                    self._note(event)
+                    look = True
+                case Probed():
+                    await self._record(message)
+                case Tick():
+                    look = look or self._stale()
+                case Call(function, reply):
+                    await self._answer(function, reply)
+        if look:
+            await self.look()
+        await self._judge()
+
+    def _note(self, event: Event) -> None:
+        if event.action == "kill":
+            self.watch.stopped.add(event.container)
+        elif event.action == "start":
+            self.watch.stopped.discard(event.container)
+
+    def _stale(self) -> bool:
+        looked = self.watch.looked_at
+        return looked is None or self.tools.hands.clock.now() - looked >= RECONCILE
+
+    async def _record(self, message: Probed) -> None:
+        sample = message.sample
+        check = next((c for c in self.tools.settings.checks if c.name == sample.check), None)
+        if check is None:
+            return
+        before = self.watch.checks[check.name]
+        after = record(before, sample, check)
+        self.watch.checks[check.name] = after
+        if after.colour is not before.colour:
+            transition = Transition(self.name, check.name, after.colour.value, sample.at, sample.detail)
+            await self.tools.ledger.write(transition)
+            self.tell("check_changed", check=check.name, state=after.colour.value, detail=sample.detail)
+
+    async def _answer(self, function: Callable[[], Awaitable[Any]], reply: asyncio.Future[Any]) -> None:
+        try:
+            result = await function()
+        except WatchdogError as error:
+            if not reply.done():
+                reply.set_exception(error)
+        else:
+            if not reply.done():
+                reply.set_result(result)
+
+    async def look(self) -> None:
+        """Inspect the project, notice a deployment, and see to the capture of what runs."""
+        before = self.watch.identities
+        try:
+            containers = await self.tools.hands.engine.containers(self.tools.settings.stack.project)
+        except Unreachable as error:
+            if self.watch.reachable:
+                await self.alert(Level.WARNING, "Docker does not answer", str(error))
+            self.watch.reachable = False
+            return
+        now = self.tools.hands.clock.now()
+        previous = self.watch.containers
+        self.watch.containers, self.watch.looked_at, self.watch.reachable = containers, now, True
+        await self._notice(previous, now)
+        if self.watch.identities != before or self.watch.release is None:
+            self._capture_soon()
+
+    async def _notice(self, previous: tuple[Container, ...], now: datetime) -> None:
+        """Is this a deployment? Not while an operation of ours is at work: its changes are ours."""
+        if self.conductor.busy or not self.watch.containers:
+            return
+        if not self.watch.known:
+            await self.take_for_granted()
+            return
+        changed = changed_services(self.watch.known, self.watch.containers)
+        if not changed:
+            return
+        open_one = self.watch.deployment
+        if open_one and settling(open_one, self.watch.changed_at, self.tools.settings.deployment, now):
+            self.watch.deployment = replace(open_one, command_ended_at=now)
+            await self.take_for_granted(self.watch.deployment)
+        else:
+            await self._open_observed(changed, previous, now)
+        self.watch.changed_at = now
+
+    async def take_for_granted(self, *records: Record) -> None:
+        """What runs now is no news from here on."""
+        self.watch.known = merge(self.watch.known, self.watch.containers)
+        now = self.tools.hands.clock.now()
+        await self.tools.ledger.write(Seen(self.name, self.watch.known, now), *records)
+
+    async def _open_observed(
+        self, changed: tuple[str, ...], previous: tuple[Container, ...], now: datetime
+    ) -> None:
+        superseded = self.watch.deployment
+        good = self.watch.good
+        baseline = superseded.expected if superseded else frozenset(c.service for c in previous if c.running)
+        deployment = Deployment(
+            id=f"{timestamp(now)}-{self.name}",
+            stack=self.name,
+            kind=Kind.OBSERVED,
+            phase=Phase.MONITORING,
+            started_at=now,
+            command_ended_at=now,
+            target_release=good.id if good else None,
+            baseline_containers=frozenset(c.id for c in previous),
+            baseline_red=self.watch.red(self.tools.settings.checks),
+            expected=baseline,
+        )
+        records: list[Record] = [deployment]
+        if superseded:
+            records.append(replace(superseded, phase=Phase.SUPERSEDED, ended_at=now))
+            self.conductor.settle(superseded.id, "superseded")
+        await self.open(deployment, *records)
+        self.tell("deployment_observed", deployment=deployment.id, services=list(changed))
+
+    async def open(self, deployment: Deployment, *records: Record) -> None:
+        """Begin to judge a deployment."""
+        self.watch.deployment = deployment
+        self.watch.green_since = None
+        await self.take_for_granted(*(records or (deployment,)))
+
+    def _capture_soon(self) -> None:
+        """Off the guard's path: hashing takes a process, and a verdict must not wait for it."""
+        if self._capturing is None or self._capturing.done():
+            self._capturing = asyncio.create_task(self._capture())
+
+    async def until_captured(self) -> None:
+        """Wait for a capture under way; never called from the guard's own task, which finishes it."""
+        while self._capturing is not None and not self._capturing.done():
+            await asyncio.shield(self._capturing)
+
+    async def _capture(self) -> None:
+        hands, stack = self.tools.hands, self.tools.settings.stack
+        identities = self.watch.identities
+        now = hands.clock.now()
+        try:
+            found = await capture(stack, self.watch.containers, hands.engine, hands.orchestrator, now)
+        except (Unreachable, StepFailed) as error:
+            found = Uncaptured(str(error))
+        await self.ask(lambda: self._captured(found, identities))
+
+    async def _captured(self, found: Release | Uncaptured, identities: frozenset[Any]) -> None:
+        if identities != self.watch.identities:
+            self._capture_soon()
+            return
+        if isinstance(found, Uncaptured):
+            self.watch.release = None
+            if found.reason != self.watch.uncaptured:
+                self.tell("release_not_captured", reason=found.reason)
+            self.watch.uncaptured = found.reason
+            return
+        self.watch.uncaptured = ""
+        known = await self.tools.ledger.newest_release(self.name, found.fingerprint)
+        if known is not None and known.files == found.files:
+            self.watch.release = known
+            return
+        self.watch.release = found
+        await self.tools.ledger.write(found)
+        self.tell("release_captured", release=found.id)
+
+    async def _judge(self) -> None:
+        if self.conductor.rolling_back or self.tools.settings.checks == () == self.watch.containers:
+            return
+        deployment = self.watch.deployment
+        if deployment is None and (self.watch.good is not None or not self.watch.containers):
+            return
+        now = self.tools.hands.clock.now()
+        if deployment is not None and deployment.phase is Phase.FAILED:
+            await self.conductor.follow_up()
+            return
+        if self.watch.adopting_since is None:
+            self.watch.adopting_since = now
+        found = judge(self.watch, self.tools.settings, now)
+        self.watch.green_since = found.green_since
+        if deployment is None:
+            await self._adopt(found)
+        elif found.outcome is Outcome.FAILED:
+            await self.conductor.failed(deployment, found.reasons)
+        elif found.outcome is Outcome.HEALTHY:
+            await self._healthy(deployment, now)
+
+    async def _adopt(self, found: Verdict) -> None:
+        """First start: what runs is the last known good release once it has been green long enough."""
+        if found.outcome is Outcome.HEALTHY and self.watch.release is not None:
+            await self._mark_good(self.watch.release, "adopted: green since first seen")
+
+    async def _healthy(self, deployment: Deployment, now: datetime) -> None:
+        if deployment.healthy_at is None:
+            deployment = replace(deployment, healthy_at=now)
+            self.watch.deployment = deployment
+            await self.tools.ledger.write(deployment)
+            self.tell("deployment_healthy", deployment=deployment.id)
+            self.conductor.settle(deployment.id, "healthy")
+        if over(deployment, self.tools.settings.deployment, now):
+            await self._close_good(deployment, now)
+
+    async def _close_good(self, deployment: Deployment, now: datetime) -> None:
+        ended = replace(
+            deployment, phase=Phase.GOOD, ended_at=now, to_fingerprint=self.watch.fingerprint
+        )
+        self.watch.deployment = None
+        await self.take_for_granted(ended)
+        self.tell("deployment_good", deployment=deployment.id)
+        if self.watch.release is not None:
+            await self._mark_good(self.watch.release, f"healthy through the window of {deployment.id}")
+
+    async def _mark_good(self, release: Release, reason: str) -> None:
+        self.watch.good = release
+        now = self.tools.hands.clock.now()
+        await self.tools.ledger.write(Mark(self.name, release.fingerprint, Standing.GOOD, now, reason))
+        self.tell("release_good", release=release.id, reason=reason)
+
+    async def alert(self, level: Level, title: str, text: str, *records: Record) -> None:
+        """Queue an alert in one transaction with the records that it is about."""
+        now = self.tools.hands.clock.now()
+        await self.tools.ledger.write(*records, alert(self.name, level, title, text, now))
+        self.tools.outbox.wake()
+
+

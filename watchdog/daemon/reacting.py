@@ -1,0 +1,86 @@
+"""What follows from a failed deployment: a rollback, or the reason why not. Called by the guard, once each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from watchdog.backup.catalogue import catalogue
+from watchdog.daemon.tools import Tools
+from watchdog.daemon.watch import Watch
+from watchdog.database.facts import schema_fingerprint
+from watchdog.deploy.deployment import Deployment
+from watchdog.errors import Refused, WatchdogError
+from watchdog.rollback.operate import Request
+from watchdog.rollback.policy import Mode
+from watchdog.rollback.target import AUTOMATIC, Target, automatic_target, choose_plan, permit
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """`request` where a rollback is due, else `refusal` says why not."""
+
+    request: Request | None
+    refusal: str = ""
+
+
+async def react(tools: Tools, watch: Watch, deployment: Deployment) -> Reaction:
+    """Decide. Raises nothing: whatever stands against a rollback becomes the refusal."""
+    try:
+        request = await _request(tools, watch, deployment)
+    except WatchdogError as error:
+        return Reaction(None, str(error))
+    mode = tools.settings.rollback.mode
+    if not deployment.allowed:
+        return Reaction(None, "it was deployed with --no-rollback")
+    if mode is not Mode.AUTO:
+        return Reaction(
+            None,
+            f"rollback.mode is {mode}; it would have gone back to release {request.target.release.id} "
+            f"({request.plan}); do it with 'ops-watchdog rollback'",
+        )
+    return Reaction(request)
+
+
+async def _request(tools: Tools, watch: Watch, deployment: Deployment) -> Request:
+    now = tools.hands.clock.now()
+    stack = tools.settings.stack
+    permit(deployment, await tools.ledger.operations(stack.name, limit=100), now)
+    good = await tools.ledger.release(deployment.target_release) if deployment.target_release else None
+    backups = catalogue(tools.settings.backup.directory)
+    marks = await tools.ledger.marks(stack.name)
+    target = automatic_target(deployment, good, backups, marks, watch.fingerprint)
+    return Request(
+        target=target,
+        plan=await _plan(tools, deployment, target),
+        actor=AUTOMATIC,
+        reasons=deployment.reasons,
+        deployment=deployment,
+        failed_fingerprint=watch.fingerprint,
+    )
+
+
+async def _plan(tools: Tools, deployment: Deployment, target: Target) -> str:
+    if not tools.settings.stack.databases:
+        return "keep database"
+    policy = tools.settings.rollback
+    changed = await schema_changed(tools, target)
+    return choose_plan(policy, deployment.kind, target.backup, changed, tools.hands.clock.now())
+
+
+async def schema_changed(tools: Tools, target: Target) -> bool:
+    """Whether a live schema differs from the backup's; one that cannot be read counts as changed."""
+    if target.backup is None:
+        raise Refused(
+            "the last known good release has no complete backup, so nobody can tell whether the schema "
+            "still fits; decide by hand with 'ops-watchdog rollback --keep-database'"
+        )
+    for database in tools.settings.stack.databases:
+        try:
+            cluster = await tools.hands.clusters.of(database)
+            async with cluster.connect(database.name) as session:
+                live = await schema_fingerprint(session)
+        except WatchdogError:
+            return True
+        if live != target.backup.schema(database.name):
+            return True
+    return False

@@ -1,0 +1,151 @@
+"""What may be asked of a guard, by name: used by the control socket and by a command without a daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from watchdog.backup.catalogue import catalogue, find
+from watchdog.daemon.guard import Guard
+from watchdog.daemon.status import status
+from watchdog.errors import Refused, UsageError, WatchdogError
+from watchdog.rollback.ledger import Audit
+from watchdog.rollback.operate import Request
+from watchdog.rollback.operation import Operation
+from watchdog.rollback.printout import printout
+from watchdog.rollback.target import Target, newest_target, requested_target
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: process, numeric user and its name."""
+
+    pid: int
+    uid: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"user {self.name} (uid {self.uid})"
+
+
+class Channel(Protocol):
+    """The way to the client while its request is carried out."""
+
+    def send(self, message: Mapping[str, Any]) -> None: ...
+
+    async def receive(self) -> dict[str, Any] | None:
+        """The client's next line; None once it is gone."""
+        ...
+
+
+class RemoteCommand:
+    """The command of a deployment, which runs in the client's terminal. Fulfils `daemon.tools.Command`."""
+
+    def __init__(self, argv: tuple[str, ...], channel: Channel) -> None:
+        self.argv = argv
+        self._channel = channel
+        self._over = asyncio.Event()
+
+    async def run(self) -> int:
+        self._channel.send({"run": True})
+        try:
+            answer = await self._channel.receive()
+        finally:
+            self._over.set()
+        if answer is None:
+            raise WatchdogError("the terminal that ran the deployment command is gone")
+        if "ended" not in answer:
+            raise WatchdogError(str(answer.get("failed", "the deployment command could not be run")))
+        return int(answer["ended"])
+
+    async def end(self) -> None:
+        self._channel.send({"end": True})
+        await self._over.wait()
+
+
+Arguments = Mapping[str, Any]
+
+
+async def ping(_guard: Guard | None, _arguments: Arguments, _channel: Channel, caller: Caller) -> Any:
+    return {"caller": str(caller)}
+
+
+async def show_status(guard: Guard, _arguments: Arguments, _channel: Channel, _caller: Caller) -> Any:
+    return await status(guard)
+
+
+async def backup(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
+    with_progress = guard.listen(lambda event: channel.send({"progress": event}))
+    try:
+        await _audit(guard, caller, "backup")
+        made = await guard.conductor.backup(str(arguments.get("reason") or f"wanted by {caller.name}"))
+    finally:
+        with_progress()
+    return {"timestamp": made.timestamp, "directory": str(guard.tools.settings.backup.directory)}
+
+
+async def deploy(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
+    argv = tuple(str(word) for word in arguments.get("argv", ()))
+    if not argv:
+        raise UsageError("deploy needs a command: ops-watchdog deploy -- docker compose up -d")
+    stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
+    try:
+        await _audit(guard, caller, "deploy", " ".join(argv))
+        allowed = not arguments.get("no_rollback")
+        return await guard.conductor.deploy(RemoteCommand(argv, channel), allowed)
+    finally:
+        stop_listening()
+
+
+async def rollback(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
+    target = await choose(guard, arguments.get("backup_timestamp"))
+    plan = "keep database" if arguments.get("keep_database") or target.backup is None else "full"
+    if not guard.tools.settings.stack.databases:
+        plan = "keep database"
+    if arguments.get("plan"):
+        return await printout(guard.tools.hands, target, plan)
+    stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
+    try:
+        request = Request(target, plan, str(caller), (f"wanted by {caller.name}",), guard.watch.deployment)
+        return outcome(await guard.conductor.roll_back(request))
+    finally:
+        stop_listening()
+
+
+async def choose(guard: Guard, timestamp: object) -> Target:
+    """The target that a person named, or the newest that makes sense."""
+    backups = catalogue(guard.tools.settings.backup.directory)
+    if timestamp is not None:
+        return requested_target(find(guard.tools.settings.backup.directory, str(timestamp)))
+    marks = await guard.tools.ledger.marks(guard.name)
+    await guard.ask(guard.look)
+    if not guard.watch.reachable:
+        raise Refused("Docker does not answer, so nobody can tell what runs; see 'ops-watchdog status'")
+    return newest_target(backups, marks, guard.watch.fingerprint)
+
+
+def outcome(operation: Operation) -> dict[str, Any]:
+    """How a rollback ended, as the command line shows it."""
+    return {
+        "operation": operation.id,
+        "outcome": operation.outcome.value,
+        "detail": operation.detail,
+        "release": operation.target_release,
+        "backup": operation.backup,
+    }
+
+
+async def _audit(guard: Guard, caller: Caller, action: str, detail: str = "") -> None:
+    now = guard.tools.hands.clock.now()
+    await guard.tools.ledger.write(Audit(guard.name, now, str(caller), action, detail))
+
+
+REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "ping": ping,
+    "status": show_status,
+    "backup": backup,
+    "deploy": deploy,
+    "rollback": rollback,
+}

@@ -1,0 +1,87 @@
+"""The chores: daily backups, then retention and compression, by APScheduler.
+
+Jobs only start our own work and return. Times are UTC: an hour that daylight saving repeats or skips would
+fire twice or never. A job that was missed while the host slept runs once when it wakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from watchdog.alert.alert import Level
+from watchdog.daemon.chores import tidy
+from watchdog.daemon.guard import Guard
+from watchdog.errors import Busy, WatchdogError
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+log = structlog.get_logger(__name__)
+
+RETRIES = 30
+RETRY_AFTER = timedelta(minutes=2)
+"""A busy stack is asked again for an hour; then the backup counts as failed, which alerts."""
+
+
+class Schedule:
+    """Runs the chores of every guard; `guards` is shared with the supervisor."""
+
+    def __init__(self, guards: Mapping[str, Guard]) -> None:
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+        self._guards = guards
+        self._scheduler: AsyncIOScheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+
+    def start(self) -> None:
+        self._scheduler.start()
+        self.renew()
+
+    def renew(self) -> None:
+        """Take the times from the configuration as it is now."""
+        self._scheduler.remove_all_jobs()
+        for guard in self._guards.values():
+            daily = guard.tools.settings.backup.daily
+            if daily is not None:
+                self._scheduler.add_job(
+                    self._daily, "cron", args=[guard.name], id=guard.name, hour=daily.hour, minute=daily.minute
+                )
+
+    def next_run(self, stack: str) -> datetime | None:
+        job = self._scheduler.get_job(stack)
+        return job.next_run_time if job else None
+
+    async def stop(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def _daily(self, stack: str) -> None:
+        guard = self._guards.get(stack)
+        if guard is not None:
+            await daily(guard)
+
+
+async def daily(guard: Guard) -> None:
+    """The night's work on one stack: a backup, then tidying up. Failures alert and end nothing."""
+    if await _try(guard, "scheduled backup", lambda: guard.conductor.backup("scheduled")):
+        await _try(guard, "tidying the backups", lambda: tidy(guard))
+
+
+async def _try(guard: Guard, what: str, work: Callable[[], Awaitable[object]]) -> bool:
+    for _ in range(RETRIES):
+        try:
+            await work()
+        except Busy:
+            await guard.tools.hands.clock.sleep(RETRY_AFTER)
+        except WatchdogError as error:
+            await guard.alert(Level.CRITICAL, f"{what} failed", str(error))
+            return False
+        else:
+            return True
+    await guard.alert(Level.CRITICAL, f"{what} failed", "the stack was busy for an hour")
+    return False

@@ -1,0 +1,137 @@
+"""What `ops-watchdog status` shows of a stack: one JSON-able document, and whether it is armed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from watchdog.backup.catalogue import catalogue
+from watchdog.daemon.guard import Guard
+from watchdog.errors import WatchdogError
+from watchdog.health.check import Severity
+from watchdog.rollback.armed import Situation, unarmed
+from watchdog.rollback.steps.preflight import obstacles
+
+
+async def why_unarmed(guard: Guard) -> tuple[str, ...]:
+    """Why automatic rollback is not possible now; empty means armed. Looks at images and database."""
+    tools, watch = guard.tools, guard.watch
+    settings = tools.settings
+    return unarmed(
+        Situation(
+            stack=settings.stack,
+            policy=settings.rollback,
+            captured=watch.release,
+            uncaptured=watch.uncaptured,
+            good=watch.good,
+            missing_images=await _missing_images(guard),
+            backups=catalogue(settings.backup.directory),
+            red=watch.red(settings.checks),
+            required=sum(check.severity is Severity.REQUIRED for check in settings.checks),
+            reachable=watch.reachable,
+            obstacles=await _obstacles(guard),
+            now=tools.hands.clock.now(),
+        )
+    )
+
+
+async def _missing_images(guard: Guard) -> tuple[str, ...]:
+    good = guard.watch.good
+    if good is None:
+        return ()
+    try:
+        present = await guard.tools.hands.engine.image_ids({s.image_id for s in good.services})
+    except WatchdogError:
+        return ()
+    return tuple(sorted({s.image for s in good.services if s.image_id not in present}))
+
+
+async def _obstacles(guard: Guard) -> tuple[str, ...]:
+    if not guard.watch.containers:
+        return ()
+    try:
+        return await obstacles(guard.tools.hands, "status")
+    except WatchdogError as error:
+        return (f"the database cannot be asked: {error}",)
+
+
+async def status(guard: Guard) -> dict[str, Any]:
+    """Everything that an operator asks first."""
+    watch, settings = guard.watch, guard.tools.settings
+    reasons = await why_unarmed(guard)
+    return {
+        "stack": guard.name,
+        "armed": not reasons,
+        "why_not": list(reasons),
+        "mode": settings.rollback.mode.value,
+        "doing": guard.conductor.doing or None,
+        "docker": "answers" if watch.reachable else "does not answer",
+        "release": watch.release.id if watch.release else None,
+        "last_known_good": watch.good.id if watch.good else None,
+        "deployment": await _deployment(guard),
+        "last_rollback": await _last_rollback(guard),
+        "services": [_service(container) for container in watch.containers if not container.one_off],
+        "checks": [_check(state) for state in watch.checks.values()],
+        "backups": _backups(guard),
+    }
+
+
+async def _deployment(guard: Guard) -> dict[str, Any] | None:
+    found = guard.watch.deployment
+    if found is None:
+        newest = await guard.tools.ledger.deployments(guard.name, limit=1)
+        found = newest[0] if newest else None
+    if found is None:
+        return None
+    return {
+        "id": found.id,
+        "kind": found.kind.value,
+        "phase": found.phase.value,
+        "started_at": found.started_at.isoformat(),
+        "reasons": list(found.reasons),
+        "backup": found.backup,
+    }
+
+
+async def _last_rollback(guard: Guard) -> dict[str, Any] | None:
+    newest = await guard.tools.ledger.operations(guard.name, limit=1)
+    if not newest:
+        return None
+    operation = newest[0]
+    return {
+        "id": operation.id,
+        "outcome": operation.outcome.value,
+        "detail": operation.detail,
+        "started_at": operation.started_at.isoformat(),
+        "actor": operation.actor,
+    }
+
+
+def _service(container: Any) -> dict[str, Any]:
+    return {
+        "service": container.service,
+        "state": container.state,
+        "health": container.health.value,
+        "image": container.image,
+        "image_id": container.image_id,
+        "restarts": container.restart_count,
+    }
+
+
+def _check(state: Any) -> dict[str, Any]:
+    return {
+        "check": state.check,
+        "state": state.colour.value,
+        "since": state.since.isoformat() if state.since else None,
+        "detail": state.detail,
+    }
+
+
+def _backups(guard: Guard) -> dict[str, Any]:
+    found = catalogue(guard.tools.settings.backup.directory)
+    newest = next((backup for backup in found if backup.complete), None)
+    return {
+        "directory": str(guard.tools.settings.backup.directory),
+        "count": len(found),
+        "newest": newest.timestamp if newest else None,
+        "newest_at": newest.at.isoformat() if newest else None,
+    }

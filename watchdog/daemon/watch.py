@@ -1,0 +1,57 @@
+"""What a guard knows at this moment. Only the guard's own task writes here; others read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from watchdog.deploy.changes import Parts
+from watchdog.deploy.deployment import Deployment
+from watchdog.health.check import Check, Severity
+from watchdog.health.streak import CheckState
+from watchdog.stack import Container, Release
+from watchdog.stack.release import running_fingerprint
+
+
+@dataclass(slots=True)
+class Watch:
+    """The guard's memory; whatever must outlive the process is in the ledger as well.
+
+    `known` is what is taken for granted: containers of another making are a deployment. `stopped` holds the
+    IDs of containers that somebody told to stop. `release` is what runs, once proven; `uncaptured` why not.
+    """
+
+    checks: dict[str, CheckState]
+    containers: tuple[Container, ...] = ()
+    looked_at: datetime | None = None
+    reachable: bool = True
+    known: Parts = ()
+    stopped: set[str] = field(default_factory=set)
+    release: Release | None = None
+    uncaptured: str = "not looked yet"
+    good: Release | None = None
+    deployment: Deployment | None = None
+    changed_at: datetime | None = None
+    adopting_since: datetime | None = None
+    green_since: datetime | None = None
+    obstacles: tuple[str, ...] = ()
+    missing_images: tuple[str, ...] = ()
+    unarmed: tuple[str, ...] = ("starting",)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what runs now."""
+        return running_fingerprint(self.containers)
+
+    @property
+    def identities(self) -> frozenset[tuple[str, datetime | None]]:
+        """Containers and when they were started: another set may mean other mounted bytes."""
+        return frozenset((c.id, c.started_at) for c in self.containers)
+
+    def red(self, checks: tuple[Check, ...]) -> frozenset[str]:
+        """Required checks that are red now."""
+        required = {check.name for check in checks if check.severity is Severity.REQUIRED}
+        return frozenset(name for name, state in self.checks.items() if name in required and state.red)
+
+    def running_services(self) -> frozenset[str]:
+        return frozenset(c.service for c in self.containers if c.running and not c.one_off)
