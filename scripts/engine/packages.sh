@@ -19,7 +19,7 @@ engine_suite() {
 }
 
 # Ubuntu names Compose v2 differently, and its docker.io carries the client.
-# Written from Ubuntu's package lists; tried on Debian 12 only.
+# Not tried: no mirror of Ubuntu was within reach. Tried: Debian 12 and 13.
 engine_packages() {
   case $(os_release ID) in
     ubuntu) echo docker.io containerd docker-compose-v2 docker-buildx ;;
@@ -51,8 +51,10 @@ own_sources() {
 # The machine's keyring is named outright where there is one, since Debian 13
 # keeps its keys out of apt's global trust.
 index_targets() {
-  local keys=/usr/share/keyrings/debian-archive-keyring.gpg option=
-  [ "$(os_release ID)" != debian ] || [ ! -e "$keys" ] || option="[signed-by=$keys] "
+  local keys option=
+  for keys in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
+    [ "$(os_release ID)" != debian ] || [ ! -e "$keys" ] || option="[signed-by=$keys] "
+  done
   apt-get indextargets --format "deb $option\$(REPO_URI) \$(RELEASE) \$(COMPONENT)" \
     'Created-By: Packages' "$@" | grep -E ' (main|universe)$' | sort -u
 }

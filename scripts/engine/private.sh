@@ -69,7 +69,7 @@ $(tail -n 5 "$ENGINE_LOG")"
 # default has room for 31 only and each copy of the demo stack takes one.
 launch_private() {
   [ ! -e "$ENGINE_LOG" ] || mv -f "$ENGINE_LOG" "$ENGINE_LOG.1"
-  PATH=$ENGINE_PATH:$PATH setsid nohup "$ENGINE_PREFIX/usr/sbin/dockerd" \
+  PATH=$ENGINE_PATH:$PATH setsid nohup dockerd \
     --host "unix://$ENGINE_SOCKET" --pidfile "$ENGINE_PIDFILE" \
     --data-root "$ENGINE_DATA" --exec-root "$ENGINE_EXEC" \
     --default-address-pool base=172.28.0.0/14,size=24 \
