@@ -83,8 +83,10 @@ def _sql_without_database(stack: Declared) -> Iterator[Finding]:
     databases = tuple(Database(d.service, d.name, d.user) for d in stack.section.databases)
     for index, check in enumerate(stack.section.checks):
         if isinstance(check, SqlCheck) and database_of(check, databases) is None:
-            names = ", ".join(database.name for database in databases)
-            text = f"must name one of: {names}" if names else "needs a database, and the stack declares none"
+            place = dotted((*stack.path, "databases"))
+            text = (
+                f"must name one of {place}" if databases else "needs a database, and the stack declares none"
+            )
             yield (*stack.path, "checks", index, "database"), text
 
 

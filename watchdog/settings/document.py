@@ -20,7 +20,7 @@ Position = tuple[int, int]
 """Line and column, both counted from 1."""
 
 _TAG = "tag:yaml.org,2002:"
-_QUOTED = re.compile(r"'(?!<)[^']{2,}'")
+_QUOTED = re.compile(r"'([^']*)'" + r'|"([^"]*)"')
 _PROBLEMS = {
     "found character '\\t' that cannot start any token": "a tab cannot indent: use spaces",
     "found undefined alias": "refers to an anchor that is not there; quote text which begins with '*'",
@@ -82,7 +82,13 @@ def _without_quotations(problem: str) -> str:
     for known, text in _PROBLEMS.items():
         if problem.startswith(known):
             return text
-    return "is not YAML: " + _QUOTED.sub("something", problem)
+    return "is not YAML: " + _QUOTED.sub(_hidden, problem)
+
+
+def _hidden(quotation: re.Match[str]) -> str:
+    """A single character or ruamel's own `<block end>` may be shown; anything longer may be a secret."""
+    text = quotation[1] or quotation[2] or ""
+    return quotation[0] if len(text) < 2 or re.fullmatch("<[a-z ]+>", text) else "something"
 
 
 def _position(node: Node) -> Position:
@@ -134,6 +140,8 @@ class _Walk:
                 continue
             self.keys[*path, key] = _position(key_node)
             values[key] = self.value(value_node, (*path, key))
+            if value_node.start_mark.index == value_node.end_mark.index:
+                self.positions[*path, key] = self.keys[*path, key]  # nothing written: the parser is elsewhere
         self.positions[path] = _position(node)
         return {**merged, **values}
 

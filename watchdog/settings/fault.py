@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -42,6 +43,7 @@ _TEXTS = {
     "literal_error": "must be one of {expected}",
     "value_error": "{error}",
 }
+_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "true or false (quoted, it would be text)"),
     (int, "a number (quoted, it would be text)"),
@@ -84,6 +86,8 @@ class Locator:
         while place not in self.document.positions:
             place = place[:-1]
         set_by = self._variable(path, len(place))
+        if isinstance(path[-1], int) and place == path[:-1] and not set_by:
+            path = place  # one value, written without the list that it stands for
         if set_by:
             return Fault(f"environment variable {set_by}", dotted(path), text)
         # What is missing from a section is best looked for at the section's own key.
@@ -120,10 +124,13 @@ def _has(value: Any, part: int | str) -> bool:
 
 
 def dotted(path: KeyPath) -> str:
-    """`stacks.shop.checks[0].interval`"""
+    """`stacks.shop.checks[0].interval`; what looks like no key may be a value that went astray: `…`"""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if _KEY.fullmatch(part) else "…")
     return text
 
 

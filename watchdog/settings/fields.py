@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from watchdog.settings.units import DURATION_FORM, SIZE_FORM, parse_duration, parse_size
+from watchdog.settings.units import DURATION_FORM, LONGEST, SIZE_FORM, parse_duration, parse_size
 
 _STACK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -155,7 +155,9 @@ def _stack_name(name: str) -> str:
 Text = Annotated[str, Field(min_length=1)]
 TextOrNumber = Annotated[str, BeforeValidator(_as_text)]
 Identifier = Annotated[str, Field(min_length=1, max_length=63)]  # PostgreSQL cuts names off at 63 bytes
-Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
+# The upper bounds keep every sum and product of these inside a timedelta's range.
+Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=10_000)]
+Days = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=LONGEST.days)]
 Status = Annotated[int, BeforeValidator(_no_boolean), Field(ge=100, le=599)]
 Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 Statuses = Annotated[tuple[Status, ...], BeforeValidator(_as_list)]

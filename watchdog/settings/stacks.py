@@ -14,6 +14,7 @@ from watchdog.settings.fields import (
     AbsolutePath,
     ComposeFiles,
     Count,
+    Days,
     Duration,
     Identifier,
     SecretFile,
@@ -50,7 +51,7 @@ class BackupSection(Section):
 
     directory: Path = _BACKUP.directory
     daily: TimeOfDay = _BACKUP.daily
-    keep_days: Count = _BACKUP.keep.days
+    keep_days: Days = _BACKUP.keep.days
     min_keep: Count = _BACKUP.min_keep
     compress_after: Duration = _BACKUP.compress_after
     disk_reserve: Size = _BACKUP.disk_reserve

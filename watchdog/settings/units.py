@@ -23,6 +23,8 @@ _DURATIONS = {
     "s": timedelta(seconds=1),
     "ms": _MILLISECOND,
 }
+LONGEST = timedelta(days=36_500)
+"""Beyond a hundred years, subtracted from now, lie dates that cannot be represented."""
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit}(?![a-z]))?" for unit in _DURATIONS))
 _SIZES = {
     "B": 1,
@@ -49,9 +51,12 @@ def parse_duration(text: str) -> timedelta:
     if not text or match is None:
         raise ValueError(f"must be {DURATION_FORM}")
     try:
-        return sum((_DURATIONS[u] * int(n) for u, n in match.groupdict().items() if n), timedelta())
+        duration = sum((_DURATIONS[u] * int(n) for u, n in match.groupdict().items() if n), timedelta())
     except (OverflowError, ValueError):
-        raise ValueError("is longer than can be counted") from None
+        duration = timedelta.max
+    if duration > LONGEST:
+        raise ValueError(f"must be at most {LONGEST.days}d")
+    return duration
 
 
 def format_duration(duration: timedelta) -> str:
