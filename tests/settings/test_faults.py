@@ -197,45 +197,6 @@ YAML = {
     "control character": ("a: \x00\n", "1:1: the file holds a character that YAML does not allow"),
 }
 
-ACROSS = {
-    "check of an unknown service": (
-        SHOP + "    checks:\n      - {docker: backed}\n",
-        "5:18 stacks.shop.checks[0].docker: no such service in the compose files; "
-        "they define: backend, frontend, migrate, postgres",
-    ),
-    "check about an unknown service": (
-        SHOP + "    checks: [{tcp: 'a:1', service: backed}]\n",
-        "4:36 stacks.shop.checks[0].service: no such service in the compose files; "
-        "they define: backend, frontend, migrate, postgres",
-    ),
-    "database of an unknown service": (
-        SHOP + "    databases: [{service: mysql, name: shop, user: shop}]\n",
-        "4:27 stacks.shop.databases[0].service: no such service in the compose files; "
-        "they define: backend, frontend, migrate, postgres",
-    ),
-    "query without a database": (
-        SHOP + "    checks: [{sql: select 1}]\n",
-        "4:14 stacks.shop.checks[0].database: needs a database, and the stack declares none",
-    ),
-    "query for an unknown database": (
-        SHOP + DATABASE + "    checks: [{sql: select 1, database: blog}]\n",
-        "5:40 stacks.shop.checks[0].database: must name one of stacks.shop.databases",
-    ),
-    "name given twice": (
-        SHOP + "    checks: [{tcp: 'a:1', name: x}, {tcp: 'a:2', name: x}]\n",
-        "4:56 stacks.shop.checks[1].name: is the name of stacks.shop.checks[0] already",
-    ),
-    "window that cannot see": (
-        SHOP + "    checks: [{tcp: 'a:1', start_period: 50s}]\n    deployment: {monitor: 1m}\n",
-        "5:27 stacks.shop.deployment.monitor: 1m is too short to see stacks.shop.checks[0] fail, which takes "
-        "start_period + interval x failure_threshold = 1m5s",
-    ),
-    "window shorter than health": (
-        SHOP + "    deployment: {monitor: 20s}\n",
-        "4:27 stacks.shop.deployment.monitor: 20s is shorter than min_healthy_time = 30s",
-    ),
-}
-
 
 @pytest.mark.parametrize("case", VALUES)
 def test_a_wrong_value_is_named_with_what_is_allowed(host: Host, case: str) -> None:
@@ -247,12 +208,6 @@ def test_a_wrong_value_is_named_with_what_is_allowed(host: Host, case: str) -> N
 def test_broken_yaml_is_a_fault_with_a_position(host: Host, case: str) -> None:
     text, expected = YAML[case]
     assert host.faults(text)[0] == f"config.yaml:{expected}"
-
-
-@pytest.mark.parametrize("case", ACROSS)
-def test_sections_that_contradict_each_other_are_named(host: Host, case: str) -> None:
-    text, expected = ACROSS[case]
-    assert host.faults(text) == [f"config.yaml:{expected}"]
 
 
 def test_bytes_that_are_no_text_have_a_position(host: Host) -> None:
@@ -277,34 +232,6 @@ def test_all_faults_are_reported_at_once_in_the_order_of_the_file(host: Host) ->
         "8:24 stacks.shop.databases[0].name",
         "9:31 stacks.shop.rollback.max_data_loss",
     ]
-
-
-def test_two_stacks_cannot_share_a_project_or_a_database(host: Host) -> None:
-    text = SHOP + DATABASE + "  blog:\n    compose: OTHER\n    project: shop\n" + DATABASE
-    assert host.faults(text) == [
-        "config.yaml:7:14 stacks.blog.project: is the same project as that of stacks.shop",
-        "config.yaml:8:17 stacks.blog.databases[0]: is the database of stacks.shop.databases[0] already: "
-        "one stack restores it, not two",
-    ]
-
-
-def test_two_stacks_cannot_share_a_compose_file(host: Host) -> None:
-    text = SHOP + "  blog:\n    compose: COMPOSE\n    project: other\n"
-    assert host.faults(text) == [
-        "config.yaml:5:14 stacks.blog.compose: is the compose file of stacks.shop already"
-    ]
-
-
-def test_a_compose_file_that_does_not_parse_is_a_fault_of_its_own(host: Host) -> None:
-    host.write("shop/compose.yaml", "services:\n  a: [\n")
-    assert host.faults(SHOP)[0].startswith(
-        "config.yaml:3:14 stacks.shop.compose: the compose file cannot be parsed, line 3, column 1: is not"
-    )
-
-
-def test_services_are_not_compared_where_the_compose_file_includes_others(host: Host) -> None:
-    host.write("shop/compose.yaml", "include: [more.yaml]\nservices: {backend: {}}\n")
-    assert host.load(SHOP + "    services: [frontend]\n").stacks[0].stack.services == ("frontend",)
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from datetime import date
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
-from pydantic_core import ErrorDetails
 
 from watchdog.settings.document import Document, KeyPath, Position
 from watchdog.settings.sections import Settings
@@ -147,7 +146,7 @@ def faults_of(error: ValidationError, locator: Locator) -> list[Fault]:
     return [_translated(details, locator) for details in error.errors(include_url=False)]
 
 
-def _translated(details: ErrorDetails, locator: Locator) -> Fault:
+def _translated(details: Mapping[str, Any], locator: Locator) -> Fault:
     raw, kind = details["loc"], details["type"]
     path = _written(raw)
     if kind == "extra_forbidden":
@@ -157,7 +156,7 @@ def _translated(details: ErrorDetails, locator: Locator) -> Fault:
     return locator.fault(path, _text(details))
 
 
-def _text(details: ErrorDetails) -> str:
+def _text(details: Mapping[str, Any]) -> str:
     template = _TEXTS.get(details["type"])
     if template is None:
         return details["msg"]
