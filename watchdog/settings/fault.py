@@ -159,7 +159,7 @@ def _translated(details: Mapping[str, Any], locator: Locator) -> Fault:
 def _text(details: Mapping[str, Any]) -> str:
     template = _TEXTS.get(details["type"])
     if template is None:
-        return details["msg"]
+        return str(details["msg"])
     text = template.format(**details.get("ctx", {}))
     if details["type"].endswith("_type"):
         return f"{text}, not {_kind(details['input'])}"
