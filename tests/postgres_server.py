@@ -171,7 +171,8 @@ CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql AS 'SELECT n * 2';
 INSERT INTO users (email, mood, born, ratio)
   SELECT n || '@example.com', 'happy', timestamptz '2026-01-01' + n * interval '1 hour', n / 3.0
   FROM generate_series(1, 1000) n;
-INSERT INTO sales."Order" SELECT n, n, decode(md5(n::text), 'hex'), n * interval '90 s' FROM generate_series(1, 500) n;
+INSERT INTO sales."Order"
+  SELECT n, n, decode(md5(n::text), 'hex'), n * interval '90 s' FROM generate_series(1, 500) n;
 INSERT INTO measures SELECT date '2026-01-01' + n, n * 1.5 FROM generate_series(1, 300) n;
 INSERT INTO alembic_version VALUES ('abc123');
 """

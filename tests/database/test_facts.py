@@ -43,10 +43,11 @@ def test_names_a_prepared_transaction_and_missing_room_at_once() -> None:
 
 @pytest.mark.engine
 async def test_inspects_a_real_database(server: Server, database: str) -> None:
+    # the slot first: creating one waits for every open transaction, prepared ones too
+    server.sql(database, "SELECT pg_create_logical_replication_slot('slot1', 'pgoutput')")
     server.sql(
         database, "BEGIN; INSERT INTO users (email) VALUES ('p@example.com'); PREPARE TRANSACTION 'p1'"
     )
-    server.sql(database, "SELECT pg_create_logical_replication_slot('slot1', 'pgoutput')")
     with server.connect(database):
         facts = await inspect(server.cluster(), database)
     server.sql(database, "ROLLBACK PREPARED 'p1'")

@@ -1,4 +1,4 @@
-"""A dump becomes a proven, fenced copy beside the live database; whatever is wrong with it, the live one stays."""
+"""A dump becomes a proven, fenced copy beside the live database; whatever is wrong, the live one stays."""
 
 from __future__ import annotations
 
