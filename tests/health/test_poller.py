@@ -1,0 +1,127 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes import FakeClock, ScriptedProber, settle
+from tests.health.samples import after, check
+from watchdog.health.check import Answer, Check, Prober, Sample
+from watchdog.health.poller import Poller
+
+API, DB = check("api"), check("db", interval=timedelta(seconds=10))
+
+
+class Rig:
+    """A poller on a clock turned by hand, with what it reported."""
+
+    def __init__(self, checks: Iterable[Check], prober: Prober | None = None) -> None:
+        self.clock = FakeClock()
+        self.scripted = ScriptedProber(self.clock)
+        self.samples: list[Sample] = []
+        self.poller = Poller(checks, prober or self.scripted, self.clock, self.samples.append)
+        self.poller.start()
+
+    async def pass_by(self, seconds: float) -> None:
+        await self.clock.advance(timedelta(seconds=seconds))
+
+    def times(self, name: str) -> list[float]:
+        return [(at - after(0)).total_seconds() for asked, at in self.scripted.asked if asked == name]
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig([API, DB])
+    yield rig
+    await rig.poller.close()
+
+
+async def test_asks_each_check_at_once_and_then_in_its_own_rhythm(rig: Rig) -> None:
+    await rig.pass_by(20)
+    assert rig.times("api") == [0, 5, 10, 15, 20]
+    assert rig.times("db") == [0, 10, 20]
+    assert [s.answer for s in rig.samples] == [Answer.OK] * 8
+
+
+async def test_a_poke_asks_all_now_and_the_rhythm_goes_on_from_there(rig: Rig) -> None:
+    await rig.pass_by(2)
+    rig.poller.poke()
+    await rig.pass_by(5)
+    assert rig.times("api") == [0, 2, 7]
+    assert rig.times("db") == [0, 2]
+
+
+async def test_replaced_checks_end_new_ones_begin_and_the_same_keep_their_rhythm(rig: Rig) -> None:
+    await rig.pass_by(2)
+    rig.poller.replace([DB, check("web")])
+    await rig.pass_by(8)
+    assert rig.times("api") == [0]
+    assert rig.times("db") == [0, 10]
+    assert rig.times("web") == [2, 7]
+
+
+class SlowProber:
+    """Takes seven seconds for each answer, and counts how many it is asked for at a time."""
+
+    def __init__(self) -> None:
+        self.clock: FakeClock | None = None
+        self.asked: list[float] = []
+        self.at_once = self.most_at_once = 0
+
+    async def probe(self, check: Check) -> Sample:
+        assert self.clock is not None
+        self.asked.append((self.clock.now() - after(0)).total_seconds())
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await self.clock.sleep(timedelta(seconds=7))
+        self.at_once -= 1
+        return Sample(check.name, self.clock.now(), Answer.OK)
+
+
+async def test_a_slow_check_never_overlaps_itself() -> None:
+    prober = SlowProber()
+    rig = Rig([API], prober)
+    prober.clock = rig.clock
+    await rig.pass_by(1)
+    rig.poller.poke()
+    await rig.pass_by(14)
+    assert prober.asked == [0, 7, 14]
+    assert prober.most_at_once == 1
+    await rig.poller.close()
+
+
+class BrokenProber:
+    async def probe(self, check: Check) -> Sample:
+        raise ZeroDivisionError
+
+
+async def test_a_fault_of_ours_is_no_evidence_and_ends_no_round() -> None:
+    rig = Rig([API], BrokenProber())
+    await rig.pass_by(5)
+    assert [s.answer for s in rig.samples] == [Answer.INCONCLUSIVE] * 2
+    assert "ZeroDivisionError" in rig.samples[0].detail
+    await rig.poller.close()
+
+
+class HangingProber:
+    async def probe(self, check: Check) -> Sample:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_stuck_round_is_overdue() -> None:
+    rig = Rig([API], HangingProber())
+    await rig.pass_by(14)
+    assert rig.poller.overdue() == ()
+    await rig.pass_by(2)
+    assert rig.poller.overdue() == ("api",)
+    await rig.poller.close()
+
+
+async def test_closing_asks_nothing_more(rig: Rig) -> None:
+    await rig.pass_by(1)
+    await rig.poller.close()
+    await settle()
+    assert rig.clock.sleeping == 0
+    await rig.pass_by(60)
+    assert rig.times("api") == [0]
