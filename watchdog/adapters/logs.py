@@ -96,7 +96,7 @@ def _encode(key: str, value: str) -> bytes:
 
 
 class _Journal:
-    """Sends one datagram an entry; what journald does not take goes to stderr, so nothing is lost silently."""
+    """Sends one datagram an entry; what journald does not take goes to stderr, so nothing is lost."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)

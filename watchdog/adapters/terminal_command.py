@@ -46,7 +46,8 @@ class TerminalCommand:
         for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
             self._signal(number)
             deadline = asyncio.get_running_loop().time() + seconds
-            while self._left() and asyncio.get_running_loop().time() < deadline:
+            while self._left() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+                # the kernel reports no grandchildren's end: look again
                 await asyncio.sleep(POLL_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""What every command begins with: the configuration, the stack that is meant, and a line to whoever executes."""
+"""What every command begins with: the configuration, the stack meant, and a line to who executes."""
 
 from __future__ import annotations
 

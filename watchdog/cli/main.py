@@ -15,7 +15,9 @@ from watchdog.cli.context import Context
 from watchdog.errors import WatchdogError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
-stack_option = click.option("--stack", metavar="NAME", help="Which stack; may be left out where there is one.")
+stack_option = click.option(
+    "--stack", metavar="NAME", help="Which stack; may be left out where there is one."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,7 +29,7 @@ stack_option = click.option("--stack", metavar="NAME", help="Which stack; may be
 )
 @click.pass_context
 def commands(context: click.Context, config: Path | None) -> None:
-    """Guard a Docker Compose project with PostgreSQL: back it up, notice a broken deployment, roll it back."""
+    """Guard a Docker Compose project with PostgreSQL: back up, notice a bad deployment, roll it back."""
     context.obj = Context(config)
 
 
@@ -84,13 +86,15 @@ def backups_list(context: Context, stack: str | None, as_json: bool) -> None:
 
 @commands.command()
 @stack_option
-@click.option("--backup-timestamp", metavar="TS", help="Which backup (YYYYMMDD_HHMMSS) [default: the newest].")
+@click.option(
+    "--backup-timestamp", metavar="TS", help="Which backup (YYYYMMDD_HHMMSS) [default: the newest]."
+)
 @click.option("--keep-database", is_flag=True, help="Images and configuration only.")
 @click.option("--plan", is_flag=True, help="Show what would be done and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 @click.pass_obj
-def rollback(context: Context, stack: str | None, as_json: bool, **options: Any) -> None:
+def rollback(context: Context, /, stack: str | None, as_json: bool, **options: Any) -> None:
     """Bring database, configuration and images back to a backup."""
     from watchdog.cli.rollback import rollback as roll_back
 

@@ -62,7 +62,9 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
     click.echo(f"Plan: {' → '.join(step.replace('_', ' ') for step in plan['plan'])}")
     click.echo(f"To release {plan['release']}")
     if plan["databases"]:
-        click.echo(f"Database {', '.join(plan['databases'])}: backup {plan['backup']}, of {plan['backup_at']}")
+        click.echo(
+            f"Database {', '.join(plan['databases'])}: backup {plan['backup']}, of {plan['backup_at']}"
+        )
     else:
         click.echo("Database: kept as it is")
     for change in plan["images"]:

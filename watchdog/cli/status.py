@@ -19,15 +19,17 @@ COLOURS = {"green": "green", "red": "red", "running": "green", "healthy": "green
 async def status(context: Context, stack: str | None, as_json: bool) -> None:
     """Of one stack, or of all of them."""
     names = [stack] if stack else [settings.stack.name for settings in context.configuration.stacks]
-    found = []
-    for name in names:
-        found.append(await talk(context, {"command": "status", "stack": name}, Printer(quiet=True)))
+    found = [await _ask(context, name) for name in names]
     if as_json:
         click.echo(json.dumps(found[0] if stack else found))
         return
     console = Console()
     for document in found:
         _show(console, document)
+
+
+async def _ask(context: Context, stack: str) -> Any:
+    return await talk(context, {"command": "status", "stack": stack}, Printer(quiet=True))
 
 
 def _show(console: Console, status: dict[str, Any]) -> None:

@@ -121,8 +121,8 @@ class Conductor:
         await guard.until_captured()
         if guard.watch.release is None and allowed:
             raise Refused(
-                f"what runs cannot be captured: {guard.watch.uncaptured}. A rollback could not bring it back; "
-                f"bring files and containers together ('docker compose up -d' with the old files), or deploy "
+                f"what runs cannot be captured: {guard.watch.uncaptured}. A rollback could not bring it "
+                f"back; bring files and containers together ('docker compose up -d' with the old files), or deploy "
                 f"unprotected with --no-rollback"
             )
         return await self._backup("before deployment")
@@ -141,8 +141,9 @@ class Conductor:
             from_fingerprint=watch.fingerprint,
             target_release=watch.good.id if watch.good else None,
             backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
-            baseline_containers=frozenset(c.id for c in watch.containers),
+            baseline=watch.baseline(),
             baseline_red=watch.red(guard.tools.settings.checks),
+            baseline_unhealthy=watch.unhealthy(),
             expected=superseded.expected if superseded else watch.running_services(),
             allowed=allowed,
         )

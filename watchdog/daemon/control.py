@@ -103,7 +103,9 @@ class ControlServer:
             connection.send({"error": {"kind": type(error).__name__, "message": str(error)}})
         except Exception:  # one client's fault must not end the daemon
             log.exception("control_request_failed")
-            connection.send({"error": {"kind": "WatchdogError", "message": "internal error; see the journal"}})
+            connection.send(
+                {"error": {"kind": "WatchdogError", "message": "internal error; see the journal"}}
+            )
         finally:
             with contextlib.suppress(ConnectionError):
                 await writer.drain()

@@ -25,10 +25,11 @@ from watchdog.deploy.capture import Uncaptured, capture
 from watchdog.deploy.changes import changed_services, merge
 from watchdog.deploy.deployment import Deployment, Kind, Phase
 from watchdog.errors import StepFailed, Unreachable, WatchdogError
-from watchdog.health.streak import CheckState, record
+from watchdog.health.streak import CheckState, Color, record
 from watchdog.health.verdict import Outcome, Verdict
+from watchdog.health.window import Progress as Judged
 from watchdog.rollback.ledger import Mark, Record, Seen, Standing, Transition
-from watchdog.stack import Container, Event, Release
+from watchdog.stack import Container, Event, Health, Release
 
 T = TypeVar("T")
 
@@ -45,9 +46,9 @@ class Guard:
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
-        self.watch = Watch({check.name: CheckState(check.name) for check in tools.settings.checks})
+        self.watch = Watch({check.name: CheckState(check) for check in tools.settings.checks})
         self.conductor = Conductor(self)
-        self.progressed_at = tools.hands.clock.monotonic()
+        self._progressed_at = tools.hands.clock.monotonic()
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._listeners: set[Progress] = set()
         self._capturing: asyncio.Task[None] | None = None
@@ -55,6 +56,11 @@ class Guard:
     @property
     def name(self) -> str:
         return self.tools.settings.stack.name
+
+    @property
+    def idle(self) -> timedelta:
+        """How long nothing was handled, not even a tick."""
+        return timedelta(seconds=self.tools.hands.clock.monotonic() - self._progressed_at)
 
     def post(self, message: Message) -> None:
         """Put a report into the inbox; never blocks."""
@@ -70,7 +76,10 @@ class Guard:
         """Other checks and policies from now on; the state of a check that stays is kept."""
         self.tools = tools
         known = self.watch.checks
-        self.watch.checks = {c.name: known.get(c.name, CheckState(c.name)) for c in tools.settings.checks}
+        self.watch.checks = {
+            c.name: replace(known[c.name], check=c) if c.name in known else CheckState(c)
+            for c in tools.settings.checks
+        }
 
     def listen(self, progress: Progress) -> Callable[[], None]:
         """Be told what operations do; call the result to stop listening."""
@@ -85,12 +94,12 @@ class Guard:
             listener({"event": kind, "stack": self.name, "at": at, **facts})
 
     async def run(self) -> None:
-        """Until cancelled. A failure in one message is logged and alerted; the next is handled all the same."""
+        """Until cancelled. A failure in one message is alerted; the next is handled all the same."""
         structlog.contextvars.bind_contextvars(stack=self.name)
         await self._survive(self._begin)
         while True:
             messages = await self._next()
-            self.progressed_at = self.tools.hands.clock.monotonic()
+            self._progressed_at = self.tools.hands.clock.monotonic()
             await self._survive(lambda batch=messages: self._handle(batch))  # type: ignore[misc]
 
     async def _next(self) -> list[Message]:
@@ -122,18 +131,21 @@ class Guard:
         self.watch.known = seen.services if seen else ()
         self.watch.good = await ledger.last_known_good(self.name)
         newest = await ledger.deployments(self.name, limit=1)
-        self.watch.deployment = newest[0] if newest and newest[0].open else None
+        if newest and newest[0].open:
+            self.watch.deployment = newest[0]
+            self.watch.progress = Judged(healthy_at=newest[0].healthy_at)
         await self._restore_check_states()
         await self.conductor.recover()
         await self.look()
         await self._judge()
 
     async def _restore_check_states(self) -> None:
-        """A check that was red before the restart is red until it is answered: the newest transition counts."""
+        """A check that was red before the restart is red until it is answered."""
         for transition in reversed(await self.tools.ledger.transitions(self.name)):
             state = self.watch.checks.get(transition.check)
             if state is not None:
-                self.watch.checks[transition.check] = state.resumed(transition.state, transition.at)
+                color = Color(transition.state)
+                self.watch.checks[transition.check] = replace(state, color=color, since=transition.at)
 
     async def _handle(self, messages: list[Message]) -> None:
         look = False
@@ -164,16 +176,15 @@ class Guard:
 
     async def _record(self, message: Probed) -> None:
         sample = message.sample
-        check = next((c for c in self.tools.settings.checks if c.name == sample.check), None)
-        if check is None:
+        before = self.watch.checks.get(sample.check)
+        if before is None:
             return
-        before = self.watch.checks[check.name]
-        after = record(before, sample, check)
-        self.watch.checks[check.name] = after
-        if after.colour is not before.colour:
-            transition = Transition(self.name, check.name, after.colour.value, sample.at, sample.detail)
+        after = record(before, sample)
+        self.watch.checks[sample.check] = after
+        if after.color is not before.color:
+            transition = Transition(self.name, sample.check, after.color.value, sample.at, sample.detail)
             await self.tools.ledger.write(transition)
-            self.tell("check_changed", check=check.name, state=after.colour.value, detail=sample.detail)
+            self.tell("check_changed", check=sample.check, state=after.color.value, detail=sample.detail)
 
     async def _answer(self, function: Callable[[], Awaitable[Any]], reply: asyncio.Future[Any]) -> None:
         try:
@@ -240,8 +251,9 @@ class Guard:
             started_at=now,
             command_ended_at=now,
             target_release=good.id if good else None,
-            baseline_containers=frozenset(c.id for c in previous),
+            baseline={c.id: c.restart_count for c in previous},
             baseline_red=self.watch.red(self.tools.settings.checks),
+            baseline_unhealthy=frozenset(c.service for c in previous if c.health is Health.UNHEALTHY),
             expected=baseline,
         )
         records: list[Record] = [deployment]
@@ -254,7 +266,7 @@ class Guard:
     async def open(self, deployment: Deployment, *records: Record) -> None:
         """Begin to judge a deployment."""
         self.watch.deployment = deployment
-        self.watch.green_since = None
+        self.watch.progress = Judged()
         await self.take_for_granted(*(records or (deployment,)))
 
     def _capture_soon(self) -> None:
@@ -309,7 +321,7 @@ class Guard:
         if self.watch.adopting_since is None:
             self.watch.adopting_since = now
         found = judge(self.watch, self.tools.settings, now)
-        self.watch.green_since = found.green_since
+        self.watch.progress = found.progress
         if deployment is None:
             await self._adopt(found)
         elif found.outcome is Outcome.FAILED:
@@ -333,9 +345,7 @@ class Guard:
             await self._close_good(deployment, now)
 
     async def _close_good(self, deployment: Deployment, now: datetime) -> None:
-        ended = replace(
-            deployment, phase=Phase.GOOD, ended_at=now, to_fingerprint=self.watch.fingerprint
-        )
+        ended = replace(deployment, phase=Phase.GOOD, ended_at=now, to_fingerprint=self.watch.fingerprint)
         self.watch.deployment = None
         await self.take_for_granted(ended)
         self.tell("deployment_good", deployment=deployment.id)
@@ -353,5 +363,3 @@ class Guard:
         now = self.tools.hands.clock.now()
         await self.tools.ledger.write(*records, alert(self.name, level, title, text, now))
         self.tools.outbox.wake()
-
-

@@ -8,7 +8,7 @@ from watchdog.daemon.watch import Watch
 from watchdog.deploy.deployment import Deployment, Kind
 from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.health.verdict import Verdict, verdict
-from watchdog.health.window import Limits, Window
+from watchdog.health.window import Limits, View, Window
 from watchdog.settings.build import StackSettings
 from watchdog.stack.container import migrations
 
@@ -16,16 +16,8 @@ from watchdog.stack.container import migrations
 def judge(watch: Watch, settings: StackSettings, now: datetime) -> Verdict:
     """The open deployment's verdict, or that of the adoption of what runs where none is open."""
     window = _window(watch, settings) if watch.deployment else _adoption(watch, settings, now)
-    return verdict(
-        window,
-        settings.checks,
-        watch.containers,
-        watch.checks,
-        stopped=frozenset(watch.stopped),
-        reachable=watch.reachable,
-        green_since=watch.green_since,
-        now=now,
-    )
+    view = View(watch.containers, tuple(watch.checks.values()), frozenset(watch.stopped), watch.reachable)
+    return verdict(window, view, watch.progress, now)
 
 
 def _window(watch: Watch, settings: StackSettings) -> Window:
@@ -35,8 +27,9 @@ def _window(watch: Watch, settings: StackSettings) -> Window:
         opened_at=deployment.started_at,
         command_ended_at=deployment.command_ended_at,
         command_exit_code=deployment.exit_code,
-        baseline_containers=deployment.baseline_containers,
+        baseline=deployment.baseline,
         baseline_red=deployment.baseline_red,
+        baseline_unhealthy=deployment.baseline_unhealthy,
         expected=expected(watch, deployment),
         migrations=_migrations(watch, settings),
         limits=_limits(settings.deployment),
@@ -50,8 +43,7 @@ def _adoption(watch: Watch, settings: StackSettings, now: datetime) -> Window:
         opened_at=since,
         command_ended_at=since,
         command_exit_code=None,
-        baseline_containers=frozenset(c.id for c in watch.containers),
-        baseline_red=frozenset(),
+        baseline=watch.baseline(),
         expected=watch.running_services() - _migrations(watch, settings),
         migrations=_migrations(watch, settings),
         limits=_limits(settings.deployment),
@@ -63,7 +55,7 @@ def expected(watch: Watch, deployment: Deployment) -> frozenset[str]:
 
     While an announced command runs, a service that is missing may just be on its way.
     """
-    fresh = {c.service for c in watch.containers if c.id not in deployment.baseline_containers}
+    fresh = {c.service for c in watch.containers if c.id not in deployment.baseline and not c.one_off}
     return frozenset(deployment.expected | fresh)
 
 
@@ -73,7 +65,9 @@ def over(deployment: Deployment, policy: DeploymentPolicy, now: datetime) -> boo
     return ended is not None and now - ended >= policy.monitor
 
 
-def settling(deployment: Deployment, changed_at: datetime | None, policy: DeploymentPolicy, now: datetime) -> bool:
+def settling(
+    deployment: Deployment, changed_at: datetime | None, policy: DeploymentPolicy, now: datetime
+) -> bool:
     """A further change still belongs to this observed deployment: it has not been healthy in between."""
     if deployment.kind is not Kind.OBSERVED or changed_at is None:
         return False

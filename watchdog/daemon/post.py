@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from datetime import timedelta
 
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Probed
 from watchdog.daemon.tools import Tools
 from watchdog.health.poller import Poller
+
+
+STALLED = timedelta(minutes=2)
+"""A guard that has handled no message and no tick for so long is stuck; its longest pause is 30 s."""
 
 
 class Post:
@@ -17,13 +21,11 @@ class Post:
     def __init__(self, tools: Tools) -> None:
         self.guard = Guard(tools)
         self.poller = self._poller(tools)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._tasks = [
-            asyncio.create_task(self.guard.run(), name=f"guard {self.guard.name}"),
-            asyncio.create_task(self.poller.run(), name=f"poller {self.guard.name}"),
-        ]
+        self._task = asyncio.create_task(self.guard.run(), name=f"guard {self.guard.name}")
+        self.poller.start()
 
     def _poller(self, tools: Tools) -> Poller:
         hands = tools.hands
@@ -33,18 +35,27 @@ class Post:
 
     async def reconfigure(self, tools: Tools) -> None:
         """Guard by another configuration from now on; an open rollback keeps the hands it began with."""
+        same_stack = tools.settings.stack == self.guard.tools.settings.stack
         await self.guard.ask(lambda: self.guard.reconfigure(tools))
-        self.poller.replace(tools.settings.checks, tools.hands.prober)
+        if same_stack:
+            self.poller.replace(tools.settings.checks)
+            return
+        await self.poller.close()
+        self.poller = self._poller(tools)
+        self.poller.start()
 
     async def stop(self) -> None:
         """End the tasks. An operation under way is cut; its journal lets the next start go on."""
         await self.guard.conductor.stop()
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self.poller.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
-    def dead(self) -> str | None:
-        """The name of a task that ended although it never should."""
-        return next((task.get_name() for task in self._tasks if task.done()), None)
+    def stuck(self) -> str | None:
+        """What makes no progress although it should: the guard that ended or stalled, or a check's round."""
+        if self._task is None or self._task.done():
+            return f"guard {self.guard.name}"
+        if self.guard.idle > STALLED:
+            return f"guard {self.guard.name}"
+        return next((f"check {name}" for name in self.poller.overdue()), None)

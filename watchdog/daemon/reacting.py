@@ -1,4 +1,4 @@
-"""What follows from a failed deployment: a rollback, or the reason why not. Called by the guard, once each."""
+"""What follows from a failed deployment: a rollback, or the reason why not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from watchdog.backup.catalogue import catalogue
 from watchdog.daemon.tools import Tools
 from watchdog.daemon.watch import Watch
-from watchdog.database.facts import schema_fingerprint
+from watchdog.database.fingerprint import schema_fingerprint
 from watchdog.deploy.deployment import Deployment
 from watchdog.errors import Refused, WatchdogError
 from watchdog.rollback.operate import Request

@@ -49,7 +49,12 @@ class Schedule:
             daily = guard.tools.settings.backup.daily
             if daily is not None:
                 self._scheduler.add_job(
-                    self._daily, "cron", args=[guard.name], id=guard.name, hour=daily.hour, minute=daily.minute
+                    self._daily,
+                    "cron",
+                    args=[guard.name],
+                    id=guard.name,
+                    hour=daily.hour,
+                    minute=daily.minute,
                 )
 
     def next_run(self, stack: str) -> datetime | None:

@@ -8,8 +8,10 @@ from watchdog.backup.catalogue import catalogue
 from watchdog.daemon.guard import Guard
 from watchdog.errors import WatchdogError
 from watchdog.health.check import Severity
+from watchdog.health.streak import CheckState
 from watchdog.rollback.armed import Situation, unarmed
 from watchdog.rollback.steps.preflight import obstacles
+from watchdog.stack import Container
 
 
 async def why_unarmed(guard: Guard) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ async def _last_rollback(guard: Guard) -> dict[str, Any] | None:
     }
 
 
-def _service(container: Any) -> dict[str, Any]:
+def _service(container: Container) -> dict[str, Any]:
     return {
         "service": container.service,
         "state": container.state,
@@ -117,12 +119,12 @@ def _service(container: Any) -> dict[str, Any]:
     }
 
 
-def _check(state: Any) -> dict[str, Any]:
+def _check(state: CheckState) -> dict[str, Any]:
     return {
-        "check": state.check,
-        "state": state.colour.value,
+        "check": state.check.name,
+        "state": state.color.value,
         "since": state.since.isoformat() if state.since else None,
-        "detail": state.detail,
+        "detail": state.last.detail if state.last else "",
     }
 
 

@@ -25,8 +25,6 @@ from watchdog.settings.load import Configuration
 
 log = structlog.get_logger(__name__)
 
-STALLED = timedelta(minutes=2)
-"""A guard that has handled no message and no tick for so long is stuck; its longest pause is 30 s."""
 DEFAULT_ALIVE = timedelta(seconds=10)
 
 
@@ -183,8 +181,4 @@ class Supervisor:
             await asyncio.sleep(pause.total_seconds())
 
     def _stuck(self) -> str | None:
-        for post in self._posts.values():
-            idle = post.guard.tools.hands.clock.monotonic() - post.guard.progressed_at
-            if post.dead() or idle > STALLED.total_seconds():
-                return post.dead() or f"guard {post.guard.name}"
-        return None
+        return next((what for post in self._posts.values() if (what := post.stuck())), None)

@@ -8,8 +8,9 @@ from datetime import datetime
 from watchdog.deploy.changes import Parts
 from watchdog.deploy.deployment import Deployment
 from watchdog.health.check import Check, Severity
-from watchdog.health.streak import CheckState
-from watchdog.stack import Container, Release
+from watchdog.health.streak import CheckState, Color
+from watchdog.health.window import Progress
+from watchdog.stack import Container, Health, Release
 from watchdog.stack.release import running_fingerprint
 
 
@@ -33,10 +34,7 @@ class Watch:
     deployment: Deployment | None = None
     changed_at: datetime | None = None
     adopting_since: datetime | None = None
-    green_since: datetime | None = None
-    obstacles: tuple[str, ...] = ()
-    missing_images: tuple[str, ...] = ()
-    unarmed: tuple[str, ...] = ("starting",)
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def fingerprint(self) -> str:
@@ -51,7 +49,16 @@ class Watch:
     def red(self, checks: tuple[Check, ...]) -> frozenset[str]:
         """Required checks that are red now."""
         required = {check.name for check in checks if check.severity is Severity.REQUIRED}
-        return frozenset(name for name, state in self.checks.items() if name in required and state.red)
+        red = {name for name, state in self.checks.items() if state.color is Color.RED}
+        return frozenset(required & red)
+
+    def baseline(self) -> dict[str, int]:
+        """Container ID to restart count."""
+        return {c.id: c.restart_count for c in self.containers}
+
+    def unhealthy(self) -> frozenset[str]:
+        """Services that their own health check calls bad now."""
+        return frozenset(c.service for c in self.containers if c.health is Health.UNHEALTHY)
 
     def running_services(self) -> frozenset[str]:
         return frozenset(c.service for c in self.containers if c.running and not c.one_off)

@@ -1,4 +1,4 @@
-"""Evidence: what the containers said before they are replaced. Gathered beside the rollback, never delaying it."""
+"""Evidence: what the containers said before they are replaced. Gathered beside the rollback."""
 
 from __future__ import annotations
 

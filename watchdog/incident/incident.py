@@ -62,7 +62,7 @@ def render(incident: Incident) -> str:
             f"- Outcome: **{incident.outcome}**" + (f" ({incident.detail})" if incident.detail else ""),
             f"- Wanted by: {incident.actor}",
             f"- Began: {incident.started_at.isoformat(timespec='seconds')}",
-            f"- Ended: {incident.ended_at.isoformat(timespec='seconds') if incident.ended_at else 'still open'}",
+            f"- Ended: {_ended(incident)}",
             f"- Went back to: release {incident.target}, backup {incident.backup or 'none (database kept)'}",
             "",
             "## What failed",
@@ -84,6 +84,10 @@ def render(incident: Incident) -> str:
             "",
         ]
     )
+
+
+def _ended(incident: Incident) -> str:
+    return incident.ended_at.isoformat(timespec="seconds") if incident.ended_at else "still open"
 
 
 def _timeline(incident: Incident) -> list[str]:

@@ -16,7 +16,7 @@ import structlog
 from watchdog.alert.alert import Alert, Level, alert
 from watchdog.backup.backup import Backup
 from watchdog.clock import timestamp
-from watchdog.database.swap import open_read_only
+from watchdog.database.displaced import open_read_only
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import WatchdogError
 from watchdog.incident import Incident, Moment
@@ -146,7 +146,7 @@ async def _reopen(run: Run, displaced: Mapping[str, str]) -> None:
 
 
 def _displaced(steps: tuple[StepRecord, ...]) -> Facts:
-    found = next((s.facts.get("displaced", {}) for s in steps if s.step == "restore_database"), {})
+    found: Facts = next((s.facts.get("displaced", {}) for s in steps if s.step == "restore_database"), {})
     return dict(found)
 
 

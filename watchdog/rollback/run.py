@@ -1,4 +1,4 @@
-"""What a step is given: the hands it acts with, the operation it belongs to, and what earlier steps found out."""
+"""What a step is given: the hands it acts with, the operation it belongs to, and earlier findings."""
 
 from __future__ import annotations
 

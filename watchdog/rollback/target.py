@@ -59,7 +59,7 @@ def automatic_target(
         raise Refused("no release has been seen healthy yet: there is nothing to go back to")
     mark = marks.get(good.fingerprint)
     if mark is not None and mark.standing is Standing.FAILED:
-        raise Refused(f"release {good.id} failed before ({mark.reason}); nothing good is known to go back to")
+        raise Refused(f"release {good.id} failed before ({mark.reason}): there is nothing good to go back to")
     if good.fingerprint == running:
         raise Refused(f"what runs is release {good.id} itself: going back to it would change nothing")
     return Target(good, _backup_for(deployment, good, backups))
@@ -77,7 +77,7 @@ def requested_target(backup: Backup) -> Target:
     """What the backup that a person named holds."""
     if backup.release is None:
         raise Refused(
-            f"backup {backup.timestamp} does not say which images ran (it has no release in its manifest), so "
+            f"backup {backup.timestamp} does not say which images ran (no release in its manifest), so "
             f"images and configuration cannot be rolled back to it; choose another with "
             f"'ops-watchdog backups list'"
         )

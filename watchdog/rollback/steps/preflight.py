@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,20 +10,21 @@ from watchdog.clock import timestamp
 from watchdog.database.facts import blockers, inspect
 from watchdog.database.names import displaced_name, side_name
 from watchdog.errors import Refused, StepFailed
-from watchdog.rollback.run import Run
+from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.steps.revert import lay_out_copies
 from watchdog.stack import Container, Release, ServiceRelease
 
 
 async def preflight(run: Run) -> dict[str, Any]:
-    """Facts: `containers` (what will be stopped, with restart policies) and `databases` (names to be used)."""
+    """Facts: `containers` (what will be stopped, and its restart policies), `databases` (names)."""
     await _require_images(run)
     await _require_files(run)
     if run.backup is not None:
         check_files(run.backup)
     databases = {}
     if run.restores_database:
-        await _require_databases(run)
+        if found := await obstacles(run.hands, run.operation.id):
+            raise Refused("; ".join(found))
         databases = _names(run)
     return {"containers": [_remember(c) for c in await run.containers()], "databases": databases}
 
@@ -47,8 +47,8 @@ async def _pull(run: Run, service: ServiceRelease) -> None:
         except StepFailed:
             continue
     raise Refused(
-        f"the image of {service.service}, {service.image} ({service.image_id[:19]}), is no longer on this host "
-        f"and no registry gave it back; load or rebuild it, or roll back to another backup "
+        f"the image of {service.service}, {service.image} ({service.image_id[:19]}), is no longer on this "
+        f"host and no registry gave it back; load or rebuild it, or roll back to another backup "
         f"('ops-watchdog backups list')"
     )
 
@@ -74,14 +74,22 @@ async def _require_files(run: Run) -> None:
     await run.hands.orchestrator.parse(run.stack, copies)
 
 
-async def _require_databases(run: Run) -> None:
+async def obstacles(hands: Hands, operation: str) -> tuple[str, ...]:
+    """Everything that stands against a restore of the stack's databases now, each with its remedy.
+
+    Asked by preflight, by `status` and by `rollback --plan`. Raises `Unreachable` where the server is down.
+    """
     found: list[str] = []
-    for database in run.stack.databases:
-        cluster = await run.hands.clusters.of(database, run.operation.id)
-        facts = await inspect(cluster, database)
-        found += blockers(facts, await cluster.free_bytes())
-    if found:
-        raise Refused("; ".join(found))
+    containers = await hands.engine.containers(hands.stack.project)
+    inside = [address for container in containers for address in container.addresses]
+    for database in hands.stack.databases:
+        cluster = await hands.clusters.of(database, operation)
+        facts = await inspect(cluster, database.name, inside)
+        if facts is None:
+            found.append(f"database {database.name} does not exist in service {database.service}")
+        else:
+            found += blockers(facts, await cluster.free_bytes())
+    return tuple(found)
 
 
 def _names(run: Run) -> dict[str, dict[str, str]]:
@@ -100,8 +108,3 @@ def _remember(container: Container) -> dict[str, Any]:
     kept = ("id", "service", "image_id", "state", "restart_policy", "restart_retries", "one_off")
     document = asdict(container)
     return {name: document[name] for name in kept}
-
-
-def remembered(facts: Iterable[dict[str, Any]], *, running: bool) -> list[dict[str, Any]]:
-    """The containers of the preflight's facts that ran, or did not."""
-    return [c for c in facts if (c["state"] in {"running", "restarting"}) is running]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from watchdog.database.swap import unfence
+from watchdog.database.fence import unfence
 from watchdog.rollback.run import RESTART_TIMEOUT, Run
 from watchdog.rollback.steps.policies import put_policies_back
 

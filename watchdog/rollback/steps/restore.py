@@ -10,11 +10,11 @@ from typing import Any
 
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import open_dump
+from watchdog.clock import Clock
 from watchdog.database.ports import Cluster
 from watchdog.database.restore import restore_beside
 from watchdog.database.swap import Swap, SwapState, observe, swap
 from watchdog.rollback.run import Run
-from watchdog.stack import Database
 
 
 async def restore_database(run: Run) -> dict[str, Any]:
@@ -27,16 +27,17 @@ async def restore_database(run: Run) -> dict[str, Any]:
         pair = Swap(database.name, names[database.name]["side"], names[database.name]["displaced"])
         by_service.setdefault(database.service, []).append(pair)
         cluster = await run.hands.clusters.of(database, run.operation.id)
-        await _restore(cluster, database, pair, run.backup)
+        await _restore(cluster, pair, run.backup, run.hands.clock)
     for database in run.stack.databases:
         if pairs := by_service.pop(database.service, None):
-            await swap(await run.hands.clusters.of(database, run.operation.id), pairs)
+            cluster = await run.hands.clusters.of(database, run.operation.id)
+            await swap(cluster, pairs, run.hands.clock)
     return {"displaced": {name: chosen["displaced"] for name, chosen in names.items()}}
 
 
-async def _restore(cluster: Cluster, database: Database, pair: Swap, backup: Backup) -> None:
+async def _restore(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -> None:
     if await observe(cluster, pair) is SwapState.SWAPPED:
         return
-    await restore_beside(
-        cluster, database, pair.side, open_dump(backup, database.name), backup.contents(database.name)
-    )
+    dump = open_dump(backup, pair.live)
+    expected = backup.contents(pair.live)
+    await restore_beside(cluster, pair.live, pair.side, dump, clock=clock, expected=expected)

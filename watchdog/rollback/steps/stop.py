@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from watchdog.database.swap import unfence
+from watchdog.database.fence import unfence
 from watchdog.rollback.run import Run
 from watchdog.rollback.steps.policies import put_policies_back
 from watchdog.stack.container import stop_order

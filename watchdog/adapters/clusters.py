@@ -1,0 +1,44 @@
+"""Finds the PostgreSQL cluster of a database: the running container of its service, as it is now.
+
+Fulfils `rollback.run.Clusters`, and the `sql` checks ask through it too.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from watchdog.adapters.postgres import PostgresCluster
+from watchdog.errors import Unreachable
+from watchdog.stack import Database, Engine
+
+APPLICATION = "ops-watchdog"
+
+
+class ContainerClusters:
+    """For the databases of one project."""
+
+    def __init__(self, engine: Engine, project: str, docker_host: str | None) -> None:
+        self._engine = engine
+        self._project = project
+        self._docker_host = docker_host
+
+    async def of(self, database: Database, operation: str = "") -> PostgresCluster:
+        containers = await self._engine.containers(self._project)
+        running = [c for c in containers if c.service == database.service and c.running and not c.one_off]
+        if not running:
+            raise Unreachable(
+                f"service {database.service}, which serves database {database.name}, is not running; "
+                f"start it with 'docker compose start {database.service}'"
+            )
+        name = f"{APPLICATION}-{operation}" if operation else APPLICATION
+        return PostgresCluster(running[0], database, application_name=name, docker_host=self._docker_host)
+
+    async def first_row(
+        self, database: Database, query: str, timeout: timedelta
+    ) -> tuple[object, ...] | None:
+        """The first row of a query in a read-only transaction; None where it returns no row."""
+        cluster = await self.of(database, "check")
+        async with cluster.connect(database.name) as session, session.transaction():
+            await session.execute("SET TRANSACTION READ ONLY", timeout)
+            rows = await session.rows(query, timeout)
+        return rows[0] if rows else None
