@@ -16,11 +16,11 @@ import structlog
 from watchdog.alert.alert import Level
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import catalogue
-from watchdog.clock import timestamp
+from watchdog.daemon.announcing import Announcement
 from watchdog.daemon.reacting import react
 from watchdog.daemon.tools import Command
-from watchdog.deploy.deployment import Deployment, Kind, Phase
-from watchdog.errors import Busy, Refused, WatchdogError
+from watchdog.deploy.deployment import Deployment, Phase
+from watchdog.errors import Busy, Refused
 from watchdog.rollback import operate
 from watchdog.rollback.operation import Operation, Outcome, StepRecord
 from watchdog.rollback.target import Target
@@ -30,9 +30,6 @@ if TYPE_CHECKING:  # the guard owns its conductor
 
 log = structlog.get_logger(__name__)
 
-TIMED_OUT = 124
-"""The exit code of timeout(1)."""
-
 
 class Conductor:
     """Conducts what takes time for one guard."""
@@ -41,7 +38,7 @@ class Conductor:
         self._guard = guard
         self._work: asyncio.Task[Any] | None = None
         self._doing = ""
-        self._command: Command | None = None
+        self._announcement: Announcement | None = None
         self._settled: dict[str, asyncio.Future[str]] = {}
         self._children: set[asyncio.Task[Any]] = set()
         self.rolling_back = False
@@ -73,12 +70,13 @@ class Conductor:
 
     async def backup(self, reason: str) -> Backup:
         """A backup of what runs now, wanted by a person or by the schedule."""
-        return await self.run("backup", self._backup(reason))  # type: ignore[no-any-return]
+        return await self.run("backup", self.write_backup(reason))
 
-    async def _backup(self, reason: str) -> Backup:
+    async def write_backup(self, reason: str) -> Backup:
+        """As `backup`, for who holds the lock already."""
         guard = self._guard
         await guard.ask(guard.look)
-        await guard.until_captured()
+        await guard.capturer.done()
         release, containers = guard.watch.release, guard.watch.containers
         backup = await guard.tools.make_backup(
             release, containers, reason, lambda text: guard.tell("backup_progress", text=text)
@@ -88,88 +86,13 @@ class Conductor:
 
     async def deploy(self, command: Command, allowed: bool) -> dict[str, Any]:
         """An announced deployment: backup, command, and the wait until it is healthy or dealt with."""
-        deployment = await self.run(f"deploy {' '.join(command.argv)}", self._announce(command, allowed))
+        self._announcement = Announcement(self._guard, command, allowed, self.write_backup)
+        deployment = await self.run(f"deploy {' '.join(command.argv)}", self._announcement.run())
         settled = self._settled.setdefault(deployment.id, asyncio.get_running_loop().create_future())
         await self._guard.ask(self.follow_up)
         state = await settled
         self._settled.pop(deployment.id, None)
         return {"deployment": deployment.id, "state": state, "backup": deployment.backup}
-
-    async def _announce(self, command: Command, allowed: bool) -> Deployment:
-        guard = self._guard
-        backup = await self._backup_before(allowed) if guard.watch.containers else None
-        deployment = await guard.ask(lambda: self._open(command, allowed, backup))
-        self._command = command
-        guard.tell("deployment_started", deployment=deployment.id, command=list(command.argv))
-        try:
-            limit = guard.tools.settings.deployment.command_timeout
-            async with asyncio.timeout(limit.total_seconds()):
-                code, why = await command.run(), ""
-        except TimeoutError:
-            await command.end()
-            code, why = TIMED_OUT, f"the deployment command did not end within {limit} and was ended"
-        except WatchdogError as error:
-            code, why = TIMED_OUT, str(error)
-        finally:
-            self._command = None
-        return await guard.ask(lambda: self._command_ended(code, why))
-
-    async def _backup_before(self, allowed: bool) -> Backup | None:
-        """Without proof of what runs there is nothing to come back to: say so before, not after."""
-        guard = self._guard
-        await guard.ask(guard.look)
-        await guard.until_captured()
-        if guard.watch.release is None and allowed:
-            raise Refused(
-                f"what runs cannot be captured: {guard.watch.uncaptured}. A rollback could not bring it "
-                f"back; bring files and containers together ('docker compose up -d' with the old files), or deploy "
-                f"unprotected with --no-rollback"
-            )
-        return await self._backup("before deployment")
-
-    async def _open(self, command: Command, allowed: bool, backup: Backup | None) -> Deployment:
-        guard, watch = self._guard, self._guard.watch
-        now = guard.tools.hands.clock.now()
-        superseded = watch.deployment
-        deployment = Deployment(
-            id=f"{timestamp(now)}-{guard.name}",
-            stack=guard.name,
-            kind=Kind.ANNOUNCED,
-            phase=Phase.DEPLOYING,
-            started_at=now,
-            command=command.argv,
-            from_fingerprint=watch.fingerprint,
-            target_release=watch.good.id if watch.good else None,
-            backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
-            baseline=watch.baseline(),
-            baseline_red=watch.red(guard.tools.settings.checks),
-            baseline_unhealthy=watch.unhealthy(),
-            expected=superseded.expected if superseded else watch.running_services(),
-            allowed=allowed,
-        )
-        closing = [replace(superseded, phase=Phase.SUPERSEDED, ended_at=now)] if superseded else []
-        if superseded:
-            self.settle(superseded.id, "superseded")
-        await guard.open(deployment, deployment, *closing)
-        return deployment
-
-    async def _command_ended(self, code: int, why: str) -> Deployment:
-        """Runs in the guard's task, which judges right after it."""
-        guard, watch = self._guard, self._guard.watch
-        now = guard.tools.hands.clock.now()
-        deployment = watch.deployment
-        if deployment is None or deployment.kind is not Kind.ANNOUNCED:
-            raise WatchdogError("the deployment was closed while its command ran; see 'ops-watchdog status'")
-        deployment = replace(deployment, command_ended_at=now, exit_code=code)
-        if deployment.phase is Phase.DEPLOYING:
-            deployment = replace(deployment, phase=Phase.MONITORING)
-        if why:
-            deployment = replace(deployment, reasons=(*deployment.reasons, why))
-        await guard.look()
-        watch.deployment = deployment
-        await guard.take_for_granted(deployment)
-        guard.tell("command_ended", deployment=deployment.id, exit_code=code)
-        return deployment
 
     async def failed(self, deployment: Deployment, reasons: tuple[str, ...]) -> None:
         """The verdict fell. The command and all that it started end before anything else happens."""
@@ -182,8 +105,8 @@ class Conductor:
             guard.watch.deployment = deployment
             await guard.tools.ledger.write(deployment)
             guard.tell("deployment_failed", deployment=deployment.id, reasons=list(every))
-            if self._command is not None:
-                self._keep(asyncio.create_task(self._command.end()))
+            if self._announcement is not None:
+                self._keep(asyncio.create_task(self._announcement.end_command()))
         await self.follow_up()
 
     async def follow_up(self) -> None:
@@ -242,13 +165,15 @@ class Conductor:
         guard.tell(
             "rollback_ended", operation=operation.id, outcome=operation.outcome, detail=operation.detail
         )
-        await guard.ask(self._after_rollback)
+        await guard.ask(lambda: self._after_rollback(operation))
         return operation
 
-    async def _after_rollback(self) -> None:
+    async def _after_rollback(self, operation: Operation) -> None:
+        """A refused rollback touched nothing: the window of a deployment goes on."""
         guard = self._guard
         await guard.look()
-        guard.watch.deployment = None
+        if operation.outcome is not Outcome.REFUSED:
+            guard.watch.deployment = None
         await guard.take_for_granted()
 
     def _step(self, record: StepRecord) -> None:
@@ -278,6 +203,7 @@ class Conductor:
 
     async def stop(self) -> None:
         """Cut what is under way: the journal lets the next start go on."""
+        await self._guard.capturer.stop()
         tasks = [*self._children, *([self._work] if self._work else [])]
         for task in tasks:
             task.cancel()
@@ -288,7 +214,3 @@ class Conductor:
         future = self._settled.setdefault(deployment, asyncio.get_running_loop().create_future())
         if not future.done():
             future.set_result(state)
-
-
-def _is_of(backup: Backup, release: object) -> bool:
-    return backup.release is not None and getattr(release, "fingerprint", None) == backup.release.fingerprint

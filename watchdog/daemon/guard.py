@@ -15,21 +15,21 @@ from typing import Any, TypeVar
 import structlog
 
 from watchdog.alert.alert import Level, alert
-from watchdog.clock import timestamp
+from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.conducting import Conductor
-from watchdog.daemon.judging import judge, over, settling
+from watchdog.daemon.judging import judge, over
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Progress, Tick
+from watchdog.daemon.observing import notice
 from watchdog.daemon.tools import Tools
 from watchdog.daemon.watch import Watch
-from watchdog.deploy.capture import Uncaptured, capture
-from watchdog.deploy.changes import changed_services, merge
-from watchdog.deploy.deployment import Deployment, Kind, Phase
-from watchdog.errors import StepFailed, Unreachable, WatchdogError
+from watchdog.deploy.changes import merge
+from watchdog.deploy.deployment import Deployment, Phase
+from watchdog.errors import Unreachable, WatchdogError
 from watchdog.health.streak import CheckState, Color, record
 from watchdog.health.verdict import Outcome, Verdict
 from watchdog.health.window import Progress as Judged
 from watchdog.rollback.ledger import Mark, Record, Seen, Standing, Transition
-from watchdog.stack import Container, Event, Health, Release
+from watchdog.stack import Event, Release
 
 T = TypeVar("T")
 
@@ -48,10 +48,11 @@ class Guard:
         self.tools = tools
         self.watch = Watch({check.name: CheckState(check) for check in tools.settings.checks})
         self.conductor = Conductor(self)
+        self.capturer = Capturer(self)
         self._progressed_at = tools.hands.clock.monotonic()
+        self.adopted = asyncio.Event()
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._listeners: set[Progress] = set()
-        self._capturing: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -130,8 +131,10 @@ class Guard:
         seen = await ledger.seen(self.name)
         self.watch.known = seen.services if seen else ()
         self.watch.good = await ledger.last_known_good(self.name)
+        if self.watch.good is not None:
+            self.adopted.set()
         newest = await ledger.deployments(self.name, limit=1)
-        if newest and newest[0].open:
+        if newest and (newest[0].open or newest[0].ended_at is None):
             self.watch.deployment = newest[0]
             self.watch.progress = Judged(healthy_at=newest[0].healthy_at)
         await self._restore_check_states()
@@ -209,27 +212,9 @@ class Guard:
         now = self.tools.hands.clock.now()
         previous = self.watch.containers
         self.watch.containers, self.watch.looked_at, self.watch.reachable = containers, now, True
-        await self._notice(previous, now)
+        await notice(self, previous, now)
         if self.watch.identities != before or self.watch.release is None:
-            self._capture_soon()
-
-    async def _notice(self, previous: tuple[Container, ...], now: datetime) -> None:
-        """Is this a deployment? Not while an operation of ours is at work: its changes are ours."""
-        if self.conductor.busy or not self.watch.containers:
-            return
-        if not self.watch.known:
-            await self.take_for_granted()
-            return
-        changed = changed_services(self.watch.known, self.watch.containers)
-        if not changed:
-            return
-        open_one = self.watch.deployment
-        if open_one and settling(open_one, self.watch.changed_at, self.tools.settings.deployment, now):
-            self.watch.deployment = replace(open_one, command_ended_at=now)
-            await self.take_for_granted(self.watch.deployment)
-        else:
-            await self._open_observed(changed, previous, now)
-        self.watch.changed_at = now
+            self.capturer.soon()
 
     async def take_for_granted(self, *records: Record) -> None:
         """What runs now is no news from here on."""
@@ -237,89 +222,22 @@ class Guard:
         now = self.tools.hands.clock.now()
         await self.tools.ledger.write(Seen(self.name, self.watch.known, now), *records)
 
-    async def _open_observed(
-        self, changed: tuple[str, ...], previous: tuple[Container, ...], now: datetime
-    ) -> None:
-        superseded = self.watch.deployment
-        good = self.watch.good
-        baseline = superseded.expected if superseded else frozenset(c.service for c in previous if c.running)
-        deployment = Deployment(
-            id=f"{timestamp(now)}-{self.name}",
-            stack=self.name,
-            kind=Kind.OBSERVED,
-            phase=Phase.MONITORING,
-            started_at=now,
-            command_ended_at=now,
-            target_release=good.id if good else None,
-            baseline={c.id: c.restart_count for c in previous},
-            baseline_red=self.watch.red(self.tools.settings.checks),
-            baseline_unhealthy=frozenset(c.service for c in previous if c.health is Health.UNHEALTHY),
-            expected=baseline,
-        )
-        records: list[Record] = [deployment]
-        if superseded:
-            records.append(replace(superseded, phase=Phase.SUPERSEDED, ended_at=now))
-            self.conductor.settle(superseded.id, "superseded")
-        await self.open(deployment, *records)
-        self.tell("deployment_observed", deployment=deployment.id, services=list(changed))
-
     async def open(self, deployment: Deployment, *records: Record) -> None:
         """Begin to judge a deployment."""
         self.watch.deployment = deployment
         self.watch.progress = Judged()
         await self.take_for_granted(*(records or (deployment,)))
 
-    def _capture_soon(self) -> None:
-        """Off the guard's path: hashing takes a process, and a verdict must not wait for it."""
-        if self._capturing is None or self._capturing.done():
-            self._capturing = asyncio.create_task(self._capture())
-
-    async def until_captured(self) -> None:
-        """Wait for a capture under way; never called from the guard's own task, which finishes it."""
-        while self._capturing is not None and not self._capturing.done():
-            await asyncio.shield(self._capturing)
-
-    async def _capture(self) -> None:
-        hands, stack = self.tools.hands, self.tools.settings.stack
-        identities = self.watch.identities
-        now = hands.clock.now()
-        try:
-            found = await capture(stack, self.watch.containers, hands.engine, hands.orchestrator, now)
-        except (Unreachable, StepFailed) as error:
-            found = Uncaptured(str(error))
-        await self.ask(lambda: self._captured(found, identities))
-
-    async def _captured(self, found: Release | Uncaptured, identities: frozenset[Any]) -> None:
-        if identities != self.watch.identities:
-            self._capture_soon()
-            return
-        if isinstance(found, Uncaptured):
-            self.watch.release = None
-            if found.reason != self.watch.uncaptured:
-                self.tell("release_not_captured", reason=found.reason)
-            self.watch.uncaptured = found.reason
-            return
-        self.watch.uncaptured = ""
-        known = await self.tools.ledger.newest_release(self.name, found.fingerprint)
-        if known is not None and known.files == found.files:
-            self.watch.release = known
-            return
-        self.watch.release = found
-        await self.tools.ledger.write(found)
-        self.tell("release_captured", release=found.id)
-
     async def _judge(self) -> None:
-        if self.conductor.rolling_back or self.tools.settings.checks == () == self.watch.containers:
-            return
+        """Ask for the verdict where there is something to judge: a deployment, or the first release."""
         deployment = self.watch.deployment
-        if deployment is None and (self.watch.good is not None or not self.watch.containers):
+        if self.conductor.rolling_back or not (deployment or self._adopting):
             return
-        now = self.tools.hands.clock.now()
         if deployment is not None and deployment.phase is Phase.FAILED:
             await self.conductor.follow_up()
             return
-        if self.watch.adopting_since is None:
-            self.watch.adopting_since = now
+        now = self.tools.hands.clock.now()
+        self.watch.adopting_since = self.watch.adopting_since or now
         found = judge(self.watch, self.tools.settings, now)
         self.watch.progress = found.progress
         if deployment is None:
@@ -329,9 +247,15 @@ class Guard:
         elif found.outcome is Outcome.HEALTHY:
             await self._healthy(deployment, now)
 
+    @property
+    def _adopting(self) -> bool:
+        return self.watch.good is None and bool(self.watch.containers)
+
     async def _adopt(self, found: Verdict) -> None:
         """First start: what runs is the last known good release once it has been green long enough."""
-        if found.outcome is Outcome.HEALTHY and self.watch.release is not None:
+        if found.outcome is Outcome.FAILED:
+            self.watch.adopting_since, self.watch.progress = None, Judged()
+        elif found.outcome is Outcome.HEALTHY and self.watch.release is not None:
             await self._mark_good(self.watch.release, "adopted: green since first seen")
 
     async def _healthy(self, deployment: Deployment, now: datetime) -> None:
@@ -354,6 +278,7 @@ class Guard:
 
     async def _mark_good(self, release: Release, reason: str) -> None:
         self.watch.good = release
+        self.adopted.set()
         now = self.tools.hands.clock.now()
         await self.tools.ledger.write(Mark(self.name, release.fingerprint, Standing.GOOD, now, reason))
         self.tell("release_good", release=release.id, reason=reason)

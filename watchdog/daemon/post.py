@@ -10,7 +10,6 @@ from watchdog.daemon.messages import Probed
 from watchdog.daemon.tools import Tools
 from watchdog.health.poller import Poller
 
-
 STALLED = timedelta(minutes=2)
 """A guard that has handled no message and no tick for so long is stuck; its longest pause is 30 s."""
 

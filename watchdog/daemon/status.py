@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchdog.backup.catalogue import catalogue
-from watchdog.daemon.guard import Guard
 from watchdog.errors import WatchdogError
 from watchdog.health.check import Severity
 from watchdog.health.streak import CheckState
 from watchdog.rollback.armed import Situation, unarmed
 from watchdog.rollback.steps.preflight import obstacles
 from watchdog.stack import Container
+
+if TYPE_CHECKING:  # the guard asks for its own status
+    from watchdog.daemon.guard import Guard
 
 
 async def why_unarmed(guard: Guard) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ async def _close(ended: Operation, run: Run, ledger: Ledger) -> None:
     steps = await ledger.steps(ended.id)
     records: list[Record] = [ended, _audit(ended, run.hands.clock.now()), _finished(ended, steps)]
     deployment = await ledger.deployment(ended.deployment) if ended.deployment else None
-    if deployment is not None:
+    if deployment is not None and ended.outcome is not Outcome.REFUSED:
         phase = Phase.ROLLED_BACK if ended.outcome is Outcome.SUCCEEDED else Phase.FAILED
         records.append(replace(deployment, phase=phase, ended_at=ended.ended_at))
     await ledger.write(*records)

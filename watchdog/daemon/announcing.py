@@ -1,0 +1,147 @@
+"""An announced deployment, from its backup to the end of its command. Conducted by `daemon.conducting`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from watchdog.backup.backup import Backup
+from watchdog.clock import timestamp
+from watchdog.daemon.status import why_unarmed
+from watchdog.daemon.tools import Command
+from watchdog.deploy.deployment import Deployment, Kind, Phase
+from watchdog.errors import Refused, WatchdogError
+from watchdog.stack import Release
+
+if TYPE_CHECKING:  # the guard's conductor makes it
+    from watchdog.daemon.guard import Guard
+
+ADOPTION_SLACK = timedelta(seconds=15)
+"""Beyond min_healthy_time: a round of checks or two."""
+TIMED_OUT = 124
+"""The exit code of timeout(1)."""
+
+
+class Announcement:
+    """One `ops-watchdog deploy`. `allowed` is False for `--no-rollback`."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        command: Command,
+        allowed: bool,
+        write_backup: Callable[[str], Awaitable[Backup]],
+    ) -> None:
+        self._guard = guard
+        self._command = command
+        self._allowed = allowed
+        self._write_backup = write_backup
+        self._running = False
+
+    async def run(self) -> Deployment:
+        """Under the stack's lock. Returns the deployment with its command ended, not yet judged."""
+        guard = self._guard
+        backup = await self._backup_before() if guard.watch.containers else None
+        if reasons := await why_unarmed(guard):
+            guard.tell("not_protected", reason="; ".join(reasons))
+        deployment = await guard.ask(lambda: self._open(backup))
+        guard.tell("deployment_started", deployment=deployment.id, command=list(self._command.argv))
+        code, why = await self._run_command()
+        return await guard.ask(lambda: self._command_ended(code, why))
+
+    async def end_command(self) -> None:
+        """The verdict fell while it runs, or it is over already: either way nothing of it is left."""
+        if self._running:
+            await self._command.end()
+
+    async def _run_command(self) -> tuple[int, str]:
+        """Its exit code, and a reason where it did not end by itself."""
+        limit = self._guard.tools.settings.deployment.command_timeout
+        self._running = True
+        try:
+            async with asyncio.timeout(limit.total_seconds()):
+                return await self._command.run(), ""
+        except TimeoutError:
+            await self._command.end()
+            return TIMED_OUT, f"the deployment command did not end within {limit} and was ended"
+        except WatchdogError as error:
+            return TIMED_OUT, str(error)
+        finally:
+            self._running = False
+
+    async def _backup_before(self) -> Backup | None:
+        """Without proof of what runs there is nothing to come back to: say so before, not after."""
+        guard = self._guard
+        await guard.ask(guard.look)
+        await guard.capturer.done()
+        if guard.watch.release is None and self._allowed:
+            raise Refused(
+                f"what runs cannot be captured: {guard.watch.uncaptured}. A rollback could not bring it "
+                f"back; bring files and containers together ('docker compose up -d' with the old files), or "
+                f"deploy unprotected with --no-rollback"
+            )
+        if self._allowed and guard.watch.good is None:
+            await self._until_adopted()
+        return await self._write_backup("before deployment")
+
+    async def _until_adopted(self) -> None:
+        """Only a release that was seen healthy is a target: give what runs the time to show it."""
+        guard = self._guard
+        wanted = guard.tools.settings.deployment.min_healthy_time
+        guard.tell("waiting_until_green", seconds=wanted.total_seconds())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout((wanted + ADOPTION_SLACK).total_seconds()):
+                await guard.adopted.wait()
+
+    async def _open(self, backup: Backup | None) -> Deployment:
+        guard, watch = self._guard, self._guard.watch
+        now = guard.tools.hands.clock.now()
+        superseded = watch.deployment
+        deployment = Deployment(
+            id=f"{timestamp(now)}-{guard.name}",
+            stack=guard.name,
+            kind=Kind.ANNOUNCED,
+            phase=Phase.DEPLOYING,
+            started_at=now,
+            command=self._command.argv,
+            from_fingerprint=watch.fingerprint,
+            target_release=watch.good.id if watch.good else None,
+            backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
+            baseline=watch.baseline(),
+            baseline_red=watch.red(guard.tools.settings.checks),
+            baseline_unhealthy=watch.unhealthy(),
+            expected=superseded.expected if superseded else watch.running_services(),
+            allowed=self._allowed,
+        )
+        closing = [replace(superseded, phase=Phase.SUPERSEDED, ended_at=now)] if superseded else []
+        if superseded:
+            guard.conductor.settle(superseded.id, "superseded")
+        await guard.open(deployment, deployment, *closing)
+        return deployment
+
+    async def _command_ended(self, code: int, why: str) -> Deployment:
+        """Runs in the guard's task, which judges right after it."""
+        guard, watch = self._guard, self._guard.watch
+        now = guard.tools.hands.clock.now()
+        deployment = watch.deployment
+        if deployment is None or deployment.kind is not Kind.ANNOUNCED:
+            raise WatchdogError("the deployment was closed while its command ran; see 'ops-watchdog status'")
+        deployment = replace(deployment, command_ended_at=now, exit_code=code)
+        if deployment.phase is Phase.DEPLOYING:
+            deployment = replace(deployment, phase=Phase.MONITORING)
+        if why:
+            deployment = replace(deployment, reasons=(*deployment.reasons, why))
+        await guard.look()
+        watch.deployment = deployment
+        await guard.take_for_granted(deployment)
+        guard.tell("command_ended", deployment=deployment.id, exit_code=code)
+        return deployment
+
+
+def _is_of(backup: Backup, release: Release | None) -> bool:
+    made_of = backup.release
+    return made_of is not None and release is not None and made_of.fingerprint == release.fingerprint
