@@ -1,0 +1,169 @@
+"""HTTP, and the only module that knows httpx: used by the probes and by the alert webhook.
+
+No URL ever occurs in an error or a log line: a webhook's is a secret, and a probe's may carry a token. httpx
+is imported on the first request (9 MiB).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from watchdog.errors import Unreachable
+
+if TYPE_CHECKING:
+    import httpx
+
+BODY_LIMIT_BYTES = 64 * 1024
+AGENT = "ops-watchdog"
+OURSELVES = frozenset({errno.ENETDOWN, errno.ENETUNREACH, errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+"""Errors of our own host: no network, no free port or descriptor. They say nothing about the other side."""
+
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # at INFO httpx logs whole URLs
+
+
+class OwnNetworkDown(Unreachable):
+    """The request could not leave this host, or the resolver did not answer: the peer is not to blame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back. `body`: its first 64 KiB, decoded; `retry_after` where the peer named seconds."""
+
+    status: int
+    body: str
+    location: str = ""
+    retry_after: timedelta | None = None
+
+
+class HttpClient:
+    """Requests without redirects, proxies of the environment or kept connections.
+
+    A kept connection would hide that nobody accepts new ones, and break when a container is replaced.
+    """
+
+    def __init__(self) -> None:
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    async def get(
+        self, url: str, timeout: timedelta, headers: Mapping[str, str] | None = None, verify: bool = True
+    ) -> Response:
+        """Raises `Unreachable` for everything but an answer; `timeout` is total, the body included."""
+        return await _request(self._client(verify), "GET", url, timeout, headers=dict(headers or {}))
+
+    async def post_json(self, url: str, payload: object, timeout: timedelta) -> Response:
+        """Raises as `get` does."""
+        return await _request(self._client(True), "POST", url, timeout, json=payload)
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    def _client(self, verify: bool) -> httpx.AsyncClient:
+        import httpx
+
+        if verify not in self._clients:
+            self._clients[verify] = httpx.AsyncClient(
+                verify=ssl.create_default_context() if verify else False,  # this host's own authorities
+                timeout=None,  # httpx's are for each phase: a dripping server holds them for ever
+                trust_env=False,
+                follow_redirects=False,
+                headers={"User-Agent": AGENT},
+                limits=httpx.Limits(max_keepalive_connections=0),
+            )
+        return self._clients[verify]
+
+
+async def post_json(url: str, payload: object, timeout: timedelta) -> Response:
+    """One request with a client of its own, for the rare sender. Raises `Unreachable`."""
+    client = HttpClient()
+    try:
+        return await client.post_json(url, payload, timeout)
+    finally:
+        await client.close()
+
+
+async def _request(
+    client: httpx.AsyncClient, method: str, url: str, timeout: timedelta, **options: Any
+) -> Response:
+    import httpx
+
+    seconds = timeout.total_seconds()
+    try:
+        async with asyncio.timeout(seconds), client.stream(method, url, **options) as response:
+            body = await _start_of_body(response)
+            return Response(
+                status=response.status_code,
+                body=body.decode(response.encoding or "utf-8", errors="replace"),
+                location=response.headers.get("location", ""),
+                retry_after=_retry_after(response.headers.get("retry-after", "")),
+            )
+    except TimeoutError:
+        raise Unreachable(f"no answer within {seconds:g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, LookupError) as error:
+        raise failure(error) from None  # the cause's text holds the URL
+
+
+async def _start_of_body(response: httpx.Response) -> bytes:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) >= BODY_LIMIT_BYTES:
+            break
+    return body[:BODY_LIMIT_BYTES]
+
+
+def failure(error: BaseException) -> Unreachable:
+    """What went wrong with a connection, in words of ours."""
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return _unresolved(cause)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unreachable(f"TLS certificate: {cause.verify_message}")
+        if isinstance(cause, ssl.SSLError):
+            return Unreachable(f"TLS: {cause.reason}")
+        if isinstance(cause, OSError) and (number := _number(cause)):
+            words = os.strerror(number).lower()
+            return OwnNetworkDown(f"this host: {words}") if number in OURSELVES else Unreachable(words)
+    return Unreachable(f"no valid answer ({type(error).__name__})")
+
+
+def _number(error: OSError) -> int | None:
+    """The errno; of several attempts (IPv6, IPv4) asyncio keeps it in the text only."""
+    if error.errno is not None:
+        return error.errno
+    quoted = re.search(r"\[Errno (\d+)\]", str(error))
+    return int(quoted[1]) if quoted else None
+
+
+def _unresolved(error: socket.gaierror) -> Unreachable:
+    if error.errno == socket.EAI_AGAIN:
+        return OwnNetworkDown("the name server does not answer")
+    return Unreachable("the host name is not known")
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The error and what it wraps, outermost first; several attempts to connect come as a group."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        if isinstance(error, BaseExceptionGroup):
+            for part in error.exceptions:
+                found += _causes(part)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _retry_after(value: str) -> timedelta | None:
+    return timedelta(seconds=int(value)) if value.isdecimal() else None
