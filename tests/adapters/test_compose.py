@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.conftest import BASE_IMAGE, Docker
 from watchdog.adapters.compose import (
     Compose,
     DeclaredService,
@@ -167,3 +168,36 @@ async def test_docker_missing_names_what_to_install(tmp_path: Path) -> None:
     stack = Stack("shop", "shop", tmp_path, (tmp_path / "compose.yml",))
     with pytest.raises(ProgramMissing, match="docker"):
         await Compose({"PATH": str(tmp_path)}).config_hashes(stack)
+
+
+CHAIN = """
+services:
+  backend:
+    image: {image}
+    command: ["sleep", "100"]
+    stop_grace_period: 0s
+    depends_on: {{migrate: {{condition: service_completed_successfully}}}}
+  migrate:
+    image: {image}
+    command: ["sh", "-c", "sleep 0.2; exit {code}"]
+"""
+
+
+@pytest.mark.engine
+async def test_brings_services_up_once_what_they_depend_on_is_done(
+    compose: Compose, stack: Stack, docker: Docker
+) -> None:
+    stack.files[0].write_text(CHAIN.format(image=BASE_IMAGE, code=0))
+    await compose.up(stack, ["backend"], timedelta(seconds=60))
+    states = docker("inspect", "--format", "{{.State.Status}}", f"{stack.project}-migrate-1")
+    assert states == "exited"
+    hashes = await compose.config_hashes(stack)
+    label = '{{index .Config.Labels "com.docker.compose.config-hash"}}'
+    assert docker("inspect", "--format", label, f"{stack.project}-backend-1") == hashes["backend"]
+
+
+@pytest.mark.engine
+async def test_a_migration_that_fails_fails_the_start(compose: Compose, stack: Stack) -> None:
+    stack.files[0].write_text(CHAIN.format(image=BASE_IMAGE, code=3))
+    with pytest.raises(StepFailed, match=r'"migrate" didn\'t complete successfully: exit 3'):
+        await compose.up(stack, [], timedelta(seconds=60))
