@@ -1,4 +1,4 @@
-"""A real engine for the adapters: its environment, and projects that leave nothing behind."""
+"""Projects on the real engine that leave nothing behind."""
 
 from __future__ import annotations
 
@@ -6,27 +6,13 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 BASE_IMAGE = "ops-watchdog-demo/base:bookworm"
-NAMES = ("DOCKER_HOST", "DOCKER_CONFIG", "PATH")
 
 Docker = Callable[..., str]
 """`docker` with the given arguments; its output without the last newline."""
-
-
-@pytest.fixture(scope="session")
-def engine_environment() -> dict[str, str]:
-    """DOCKER_HOST, DOCKER_CONFIG and PATH of the engine for tests; fails where none answers."""
-    script = f'eval "$({ROOT}/scripts/engine/env)" && env'
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-    pairs = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    if not pairs.keys() >= set(NAMES):
-        pytest.fail(f"no engine to test with, run `make engine`: {done.stderr}")
-    return {name: pairs[name] for name in NAMES}
 
 
 @pytest.fixture(scope="session")
