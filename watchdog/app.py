@@ -41,6 +41,7 @@ class Application:
         self._configuration = configuration
         self._docker_host = settings.docker.host
         self._clock = SystemClock()
+        self._probes: list[Probes] = []
         self._engine = DockerEngine(self._docker_host)
         self._ledger = SqliteLedger(settings.state_dir / LEDGER)
         self._lock = FileLock(settings.state_dir / "locks", self._clock)
@@ -53,6 +54,8 @@ class Application:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for probes in self._probes:
+            await probes.close()
         await self._engine.close()
         await self._ledger.close()
 
@@ -87,7 +90,7 @@ class Application:
             checks=settings.checks,
             engine=self._engine,
             orchestrator=self._compose,
-            prober=Probes(self._engine, stack.project, clusters.first_row, self._clock),
+            prober=self._prober(stack.project, clusters),
             clusters=clusters,
             lock=self._lock,
             clock=self._clock,
@@ -96,6 +99,11 @@ class Application:
         )
         make = functools.partial(self._make_backup, settings, clusters)
         return Tools(settings, hands, self._ledger, self._outbox, make)
+
+    def _prober(self, project: str, clusters: ContainerClusters) -> Probes:
+        probes = Probes(self._engine, project, clusters.first_row, self._clock)
+        self._probes.append(probes)
+        return probes
 
     async def _make_backup(
         self,

@@ -33,8 +33,10 @@ def show(context: Context, stack: str | None, as_json: bool) -> None:
     if not rows:
         click.echo(f"no backups in {settings.backup.directory}; make one with 'ops-watchdog backup'")
         return
-    columns = ("timestamp", "local time", "age", "level", "size", "release", "reason")
-    table = Table(*columns, box=None, pad_edge=False)
+    columns = ("timestamp", "local time", "age", "level", "size", "reason")
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column != "reason", overflow="fold")
     for row in rows:
         table.add_row(*(str(row[column] or "-") for column in columns))
     Console().print(table)
@@ -44,7 +46,7 @@ def _row(backup: Backup) -> dict[str, Any]:
     return {
         "timestamp": backup.timestamp,
         "at": backup.at.isoformat(),
-        "local time": backup.at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        "local time": backup.at.astimezone().strftime("%Y-%m-%d %H:%M"),
         "age": age(datetime.now(UTC) - backup.at),
         "level": backup.level.value,
         "size": f"{backup.size_bytes / 1024**2:.1f} MiB",

@@ -6,17 +6,16 @@ Hashing takes a process, and a verdict must not wait for it.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from watchdog.daemon.watch import Identities
 from watchdog.deploy.capture import Uncaptured, capture
 from watchdog.errors import StepFailed, Unreachable
 from watchdog.stack import Release
 
 if TYPE_CHECKING:  # the guard owns it
     from watchdog.daemon.guard import Guard
-
-Identities = frozenset[tuple[str, datetime | None]]
 
 
 class Capturer:
@@ -25,6 +24,7 @@ class Capturer:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._task: asyncio.Task[None] | None = None
+        self._started: frozenset[object] = frozenset()
 
     def soon(self) -> None:
         """Begin, unless one is under way."""
@@ -64,11 +64,17 @@ class Capturer:
                 guard.tell("release_not_captured", reason=found.reason)
             guard.watch.release, guard.watch.uncaptured = None, found.reason
             return False
+        started = frozenset(identity[:2] for identity in identities)
+        if guard.watch.release is not None and started == self._started:
+            # the same containers: they were started with what was captured then, not with what lies there now
+            found = replace(found, files=guard.watch.release.files)
+        self._started = started
         known = await guard.tools.ledger.newest_release(guard.name, found.fingerprint)
-        if known is not None and known.files == found.files:
+        if known is not None and (known.files, known.services) == (found.files, found.services):
             found = known
         else:
             await guard.tools.ledger.write(found)
-            guard.tell("release_captured", release=found.id)
+            if guard.watch.release is None or guard.watch.release.fingerprint != found.fingerprint:
+                guard.tell("release_captured", release=found.id)
         guard.watch.release, guard.watch.uncaptured = found, ""
         return False

@@ -70,7 +70,8 @@ class Conductor:
 
     async def backup(self, reason: str) -> Backup:
         """A backup of what runs now, wanted by a person or by the schedule."""
-        return await self.run("backup", self.write_backup(reason))
+        made: Backup = await self.run("backup", self.write_backup(reason))
+        return made
 
     async def write_backup(self, reason: str) -> Backup:
         """As `backup`, for who holds the lock already."""

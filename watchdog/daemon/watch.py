@@ -13,6 +13,8 @@ from watchdog.health.window import Progress
 from watchdog.stack import Container, Health, Release
 from watchdog.stack.release import running_fingerprint
 
+Identities = frozenset[tuple[str, datetime | None, bool]]
+
 
 @dataclass(slots=True)
 class Watch:
@@ -42,12 +44,14 @@ class Watch:
         return running_fingerprint(self.containers)
 
     @property
-    def identities(self) -> frozenset[tuple[str, datetime | None]]:
-        """Containers and when they were started: another set may mean other mounted bytes."""
-        return frozenset((c.id, c.started_at) for c in self.containers)
+    def identities(self) -> Identities:
+        """Containers, when they were started, and whether they ended: what a capture depends on."""
+        return frozenset((c.id, c.started_at, c.ended) for c in self.containers)
 
     def red(self, checks: tuple[Check, ...]) -> frozenset[str]:
-        """Required checks that are red now."""
+        """Required checks that are red now; where nothing runs at all, none can be a surprise."""
+        if not self.containers:
+            return frozenset()
         required = {check.name for check in checks if check.severity is Severity.REQUIRED}
         red = {name for name, state in self.checks.items() if state.color is Color.RED}
         return frozenset(required & red)

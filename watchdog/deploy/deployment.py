@@ -5,7 +5,8 @@ A row in the ledger, so that the window, its baseline and its reasons outlive th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -38,8 +39,9 @@ class Deployment:
     Attributes:
         command: What was run, for an announced one; shown to people, never interpreted.
         target_release, backup: The pair to go back to (release ID, backup timestamp), chosen when it began.
-        baseline_containers: IDs of the containers that ran before it.
-        baseline_red: Required checks that were already red before it: they prove nothing about it.
+        baseline: Containers that were there before it: ID to restart count.
+        baseline_red, baseline_unhealthy: Required checks, and services by their own health check, that
+            were bad before it already: they prove nothing about it.
         expected: Services that ran before it and must run after it.
         allowed: False for `--no-rollback`: failures are reported, nothing is rolled back.
         healthy_at: When it was first healthy for `min_healthy_time`.
@@ -58,8 +60,9 @@ class Deployment:
     to_fingerprint: str = ""
     target_release: str | None = None
     backup: str | None = None
-    baseline_containers: frozenset[str] = frozenset()
+    baseline: Mapping[str, int] = field(default_factory=dict)
     baseline_red: frozenset[str] = frozenset()
+    baseline_unhealthy: frozenset[str] = frozenset()
     expected: frozenset[str] = frozenset()
     allowed: bool = True
     green_since: datetime | None = None

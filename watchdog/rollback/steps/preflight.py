@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,7 @@ async def preflight(run: Run) -> dict[str, Any]:
     await _require_images(run)
     await _require_files(run)
     if run.backup is not None:
-        check_files(run.backup)
+        await asyncio.to_thread(check_files, run.backup)
     databases = {}
     if run.restores_database:
         if found := await obstacles(run.hands, run.operation.id):

@@ -38,6 +38,12 @@ async def restore_database(run: Run) -> dict[str, Any]:
 async def _restore(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -> None:
     if await observe(cluster, pair) is SwapState.SWAPPED:
         return
-    dump = open_dump(backup, pair.live)
-    expected = backup.contents(pair.live)
-    await restore_beside(cluster, pair.live, pair.side, dump, clock=clock, expected=expected)
+    await restore_beside(
+        cluster,
+        pair.live,
+        pair.side,
+        open_dump(backup, pair.live),
+        clock=clock,
+        fmt=backup.format(),
+        expected=backup.contents(pair.live),
+    )

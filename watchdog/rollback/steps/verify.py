@@ -10,6 +10,7 @@ from watchdog.clock import Deadline
 from watchdog.errors import StepFailed
 from watchdog.health.check import Answer, Check, Sample, Severity
 from watchdog.rollback.run import Run
+from watchdog.stack.container import migrations
 
 PAUSE = timedelta(milliseconds=50)
 """Between two probes of a check that is not green yet: short, since people wait for this one."""
@@ -43,13 +44,15 @@ async def _running(run: Run, deadline: Deadline) -> None:
 
 
 async def _wrong(run: Run) -> list[str]:
-    containers = {c.service: c for c in await run.containers() if not c.one_off}
+    found = await run.containers()
+    containers = {c.service: c for c in found if not c.one_off}
+    done = {c.service for c in found if c.ended and c.exit_code == 0} & migrations(found)
     wrong = []
     for service in run.target.services:
         container = containers.get(service.service)
         if not run.in_scope(service.service) or (container is None and not service.running):
             continue
-        if container is None or (service.running and not container.running):
+        if container is None or not (container.running or service.service in done or not service.running):
             wrong.append(f"{service.service} does not run")
         elif container.image_id != service.image_id:
             wrong.append(f"{service.service} runs image {container.image_id[:19]}")
