@@ -53,9 +53,10 @@ def _adoption(watch: Watch, settings: StackSettings, now: datetime) -> Window:
 def expected(watch: Watch, deployment: Deployment) -> frozenset[str]:
     """Services that must run: those that ran before and still are part of the stack, and the new ones.
 
-    While an announced command runs, a service that is missing may just be on its way.
+    A new one that ended with exit code 0 has done what it was for.
     """
-    fresh = {c.service for c in watch.containers if c.id not in deployment.baseline and not c.one_off}
+    made = [c for c in watch.containers if c.id not in deployment.baseline and not c.one_off]
+    fresh = {c.service for c in made if not (c.ended and c.exit_code == 0)}
     return frozenset(deployment.expected | fresh)
 
 

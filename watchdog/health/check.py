@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -31,7 +31,7 @@ class Http:
     statuses: tuple[int, ...] = ()
     contains: str | None = None
     redirects_to: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     bearer_file: Path | None = None
     verify_tls: bool = True
 

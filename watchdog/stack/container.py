@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -66,7 +66,7 @@ class Container:
     depends_on: tuple[Dependency, ...] = ()
     mounted_files: tuple[Path, ...] = ()
     addresses: tuple[str, ...] = ()
-    environment: tuple[tuple[str, str], ...] = ()
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def running(self) -> bool:

@@ -66,13 +66,17 @@ def _refuse_ambiguous_tags(release: Release) -> None:
 
 
 async def _require_files(run: Run) -> None:
-    """The target's files parse, tried on copies."""
+    """The target's files parse, tried on copies.
+
+    Where the failed release took away a file that they refer to, only the revert can prove them.
+    """
     missing = [str(f) for f in run.stack.files if all(f != file.path for file in run.target.files)]
     if missing:
         raise Refused(f"release {run.target.id} holds no copy of {', '.join(missing)}; choose another backup")
     copies = run.directory / "target"
     lay_out_copies(run.target.files, copies)
-    await run.hands.orchestrator.parse(run.stack, copies)
+    if all(file.path.exists() for file in run.target.files):
+        await run.hands.orchestrator.parse(run.stack, copies)
 
 
 async def obstacles(hands: Hands, operation: str) -> tuple[str, ...]:

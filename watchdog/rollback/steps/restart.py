@@ -16,5 +16,5 @@ async def restart_services(run: Run) -> dict[str, Any]:
             await unfence(await run.hands.clusters.of(database, run.operation.id), [database.name])
     services = [s.service for s in run.target.services if s.running and run.in_scope(s.service)]
     await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT)
-    await put_policies_back(run)
+    await put_policies_back(run, {s.service for s in run.target.services})
     return {"started": services}
