@@ -24,6 +24,8 @@ GAP = timedelta(seconds=1)
 """Slack takes one message a second and webhook."""
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=5)
+PATIENCE = 10
+"""Tries after which an alert holds the newer ones back no longer: the receiver may choke on this one only."""
 GONE = frozenset({401, 403, 404, 410})
 """Slack's answers for a webhook that was revoked or never existed: no retry will help."""
 
@@ -84,18 +86,22 @@ class Outbox:
                 continue
 
     async def deliver_due(self) -> bool:
-        """Try each alert whose time has come; True where some are still waiting."""
+        """Try each alert whose time has come; True where some are still waiting.
+
+        Newer ones wait with one that is being retried: the receiver wants to be left alone, and people want
+        to read in order.
+        """
         waiting = False
         for alert in await self._store.pending_alerts():
-            now = self._clock.now()
-            if alert.next_attempt_at and alert.next_attempt_at > now:
+            if alert.next_attempt_at is None or alert.next_attempt_at <= self._clock.now():
+                alert = await self._deliver(alert)
+                await self._store.save_alert(alert)
+                if self._messenger:
+                    await self._clock.sleep(GAP)
+            if not (alert.sent_at or alert.dead):
                 waiting = True
-                continue
-            settled = await self._deliver(alert)
-            await self._store.save_alert(settled)
-            waiting = waiting or not (settled.sent_at or settled.dead)
-            if self._messenger:
-                await self._clock.sleep(GAP)
+                if alert.attempts < PATIENCE:
+                    break
         return waiting
 
     async def _deliver(self, alert: Alert) -> Alert:
