@@ -94,8 +94,13 @@ def _timeline(incident: Incident) -> list[str]:
     rows = ["| time | what | seconds | detail |", "|---|---|---|---|"]
     for moment in incident.timeline:
         seconds = "" if moment.seconds is None else f"{moment.seconds:.2f}"
-        rows.append(f"| {moment.at:%H:%M:%S.%f} | {moment.what} | {seconds} | {moment.detail} |")
+        rows.append(f"| {moment.at:%H:%M:%S.%f} | {moment.what} | {seconds} | {_cell(moment.detail)} |")
     return rows
+
+
+def _cell(text: str) -> str:
+    """Text that stays within its cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _displaced(incident: Incident) -> list[str]:
