@@ -1,20 +1,22 @@
 """A PostgreSQL cluster in a container: psycopg to its address, its own tools through `docker exec`.
 
-Fulfils `database.ports.Cluster`. psycopg is imported with the first connection: a daemon whose stacks have no
-database never pays its 9 MiB.
+Fulfils `database.ports.Cluster` and `backup.ports.Dumper`. psycopg is imported with the first connection: a
+daemon whose stacks have no database never pays its 9 MiB.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
 
 from watchdog.adapters import postgres_tools as tools
+from watchdog.adapters.postgres_dump import snapshot_dump
 from watchdog.adapters.postgres_session import PostgresSession, connected
 from watchdog.adapters.process import Environment, Finished, run, stream
+from watchdog.backup.ports import OpenDump
 from watchdog.database.ports import QUICK, Format, Session
 from watchdog.errors import ConfigError, StepFailed, Unreachable
 from watchdog.stack import Container, Database
@@ -63,7 +65,10 @@ class PostgresCluster:
         ) as session:
             yield session
 
-    async def dump(self, database: str, snapshot: str) -> AsyncIterator[bytes]:
+    def dumping(self, database: str) -> AbstractAsyncContextManager[OpenDump]:
+        return snapshot_dump(self, database)
+
+    async def dump(self, database: str, snapshot: str) -> AsyncGenerator[bytes, None]:
         argv = self._argv(tools.pg_dump(self.user, database, snapshot))
         async with (
             stream(argv, timeout=None, env=await self._environment()) as process,
@@ -80,8 +85,13 @@ class PostgresCluster:
         _check(tool.__name__, database, finished)
 
     async def globals(self) -> str:
-        argv = self._argv(tools.pg_dumpall_globals(self.user, self._database.name))
-        finished = await run(argv, timeout=QUICK, env=await self._environment())
+        """Without the roles' passwords where ours may not read them: only a superuser may."""
+        async with self.connect(self._database.name) as session:
+            [(superuser,)] = await session.rows(
+                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", QUICK
+            )
+        tool = tools.pg_dumpall_globals(self.user, self._database.name, passwords=superuser)
+        finished = await run(self._argv(tool), timeout=QUICK, env=await self._environment())
         _check("pg_dumpall", self._database.name, finished)
         return finished.stdout
 

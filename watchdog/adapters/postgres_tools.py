@@ -64,8 +64,9 @@ def psql(user: str, database: str) -> list[str]:
     ]
 
 
-def pg_dumpall_globals(user: str, database: str) -> list[str]:
-    return ["pg_dumpall", "--globals-only", *_as(user), f"--database={database}"]
+def pg_dumpall_globals(user: str, database: str, *, passwords: bool) -> list[str]:
+    secrets = [] if passwords else ["--no-role-passwords"]
+    return ["pg_dumpall", "--globals-only", *secrets, *_as(user), f"--database={database}"]
 
 
 def free_kilobytes(directory: str) -> list[str]:

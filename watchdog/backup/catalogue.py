@@ -1,0 +1,142 @@
+"""Finds the backups that lie in a directory, whoever made them, and reads from them.
+
+The files are the truth: nothing about backups is kept anywhere else. A damaged set is listed as such and
+never hides the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from watchdog.backup import streams
+from watchdog.backup.backup import Backup, FileEntry, Level
+from watchdog.backup.files import disk_errors, files_of, manifest_name, replace_file
+from watchdog.backup.legacy import legacy_dump, legacy_moment, timestamp_in
+from watchdog.backup.manifest import from_json, to_json
+from watchdog.clock import parse_timestamp
+from watchdog.errors import Corrupt, Refused, UsageError
+
+INTERRUPTED = "it has no manifest: making it was interrupted, or the manifest was deleted"
+
+
+def catalogue(directory: Path) -> tuple[Backup, ...]:
+    """Every set in the directory, newest first. A directory that does not exist holds none."""
+    try:
+        names = sorted(path.name for path in directory.iterdir())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise UsageError(f"the backups in {directory} cannot be read: {error.strerror}") from error
+    timestamps = {found for name in names if (found := timestamp_in(name)) is not None}
+    return tuple(
+        sorted((_read(directory, t) for t in timestamps), key=lambda b: (b.at, b.timestamp), reverse=True)
+    )
+
+
+def find(directory: Path, timestamp: str) -> Backup:
+    """The set with exactly this timestamp. Raises `UsageError` naming the nearest ones there are."""
+    backups = catalogue(directory)
+    for backup in backups:
+        if backup.timestamp == timestamp:
+            return backup
+    try:
+        wanted = parse_timestamp(timestamp)
+    except ValueError:
+        raise UsageError(f"{timestamp!r} is no timestamp; write it as YYYYMMDD_HHMMSS, in UTC") from None
+    near = sorted(backups, key=lambda backup: abs(backup.at - wanted))[:3]
+    listed = ", ".join(sorted(backup.timestamp for backup in near)) or "none at all"
+    raise UsageError(f"there is no backup {timestamp} in {directory}; the nearest: {listed}")
+
+
+def check_files(backup: Backup) -> None:
+    """Compare every file with its recorded size and SHA-256; reads them all, so keep it off the event loop.
+
+    Raises `Corrupt` naming each file that differs. A legacy set records nothing: only damage is found.
+    """
+    if backup.level is Level.DAMAGED:
+        raise Corrupt(f"backup {backup.timestamp} cannot be used: {backup.problem}; choose another backup")
+    faults = [fault for file in backup.files if (fault := _fault(backup.directory / file.name, file))]
+    if faults:
+        raise Corrupt(
+            f"backup {backup.timestamp} does not match its checksums: {'; '.join(faults)}; "
+            "choose another with 'ops-watchdog backups list'"
+        )
+
+
+def open_dump(backup: Backup, database: str) -> AsyncIterator[bytes]:
+    """The decompressed dump of one database (see `Backup.format`). Raises `Corrupt` where it is damaged."""
+    if backup.level is Level.DAMAGED:
+        raise Corrupt(f"backup {backup.timestamp} cannot be used: {backup.problem}; choose another backup")
+    if backup.complete:
+        return streams.decompress(backup.directory / backup.dump(database).file)
+    dump = legacy_dump(backup.directory, backup.timestamp)
+    if dump is None:
+        raise Corrupt(f"the dump of backup {backup.timestamp} is gone from {backup.directory}")
+    return streams.decompress(dump)
+
+
+def mark_verified(backup: Backup, at: datetime) -> Backup:
+    """Note in the manifest that this backup was restored and compared; returns it as it is listed now."""
+    if not backup.complete:
+        raise Refused(f"backup {backup.timestamp} has no manifest that could say that it was verified")
+    marked = replace(backup, level=Level.VERIFIED, verified_at=at.astimezone(UTC))
+    with disk_errors(backup.directory):
+        replace_file(backup.directory / manifest_name(backup.timestamp), to_json(marked))
+    return marked
+
+
+def _read(directory: Path, timestamp: str) -> Backup:
+    manifest = directory / manifest_name(timestamp)
+    try:
+        if manifest.exists():
+            return _from_manifest(manifest, directory, timestamp)
+        if (dump := legacy_dump(directory, timestamp)) is not None:
+            moment, entries = legacy_moment(timestamp, dump.stat().st_mtime), _entries(directory, timestamp)
+            return Backup(
+                directory, timestamp, moment, Level.UNVERIFIED, files=entries, reason="made by a script"
+            )
+        problem = INTERRUPTED
+    except Corrupt as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+    entries = _entries(directory, timestamp)
+    return Backup(
+        directory, timestamp, parse_timestamp(timestamp), Level.DAMAGED, files=entries, problem=problem
+    )
+
+
+def _from_manifest(manifest: Path, directory: Path, timestamp: str) -> Backup:
+    backup = from_json(manifest.read_bytes(), directory)
+    if backup.timestamp != timestamp:
+        raise Corrupt(f"the manifest belongs to backup {backup.timestamp}")
+    for file in backup.files:
+        path = directory / file.name
+        if not path.exists():
+            raise Corrupt(f"{file.name} is missing")
+        if path.stat().st_size != file.size_bytes:
+            raise Corrupt(f"{file.name} has {path.stat().st_size} bytes instead of {file.size_bytes}")
+    return backup
+
+
+def _entries(directory: Path, timestamp: str) -> tuple[FileEntry, ...]:
+    files = (path for path in files_of(directory, timestamp) if path.is_file())
+    return tuple(FileEntry(path.name, path.stat().st_size) for path in files)
+
+
+def _fault(path: Path, entry: FileEntry) -> str:
+    try:
+        if not entry.sha256:
+            return streams.damage(path)
+        with path.open("rb") as file:
+            return (
+                ""
+                if hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+                else f"{entry.name} differs"
+            )
+    except OSError as error:
+        return f"{entry.name} cannot be read ({error.strerror})"

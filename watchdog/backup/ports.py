@@ -1,0 +1,38 @@
+"""What a backup needs of a database server; fulfilled by `adapters.postgres`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from watchdog.backup.backup import Account
+
+
+class OpenDump(Protocol):
+    """One database seen through one snapshot, held until the block around it ends."""
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The uncompressed archive. Raises after the last chunk where dumping failed."""
+        ...
+
+    async def account(self) -> Account:
+        """What the dump holds; may run while the chunks are read."""
+        ...
+
+
+class Dumper(Protocol):
+    """A database server. Raises `Unreachable` or `StepFailed`, with a remedy."""
+
+    @property
+    def user(self) -> str:
+        """The role that dumps."""
+        ...
+
+    def dumping(self, database: str) -> AbstractAsyncContextManager[OpenDump]:
+        """Freeze one database's contents for a dump."""
+        ...
+
+    async def globals(self) -> str:
+        """Roles and tablespaces as SQL, passwords included."""
+        ...
