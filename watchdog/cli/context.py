@@ -9,15 +9,16 @@ import os
 import pwd
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from watchdog import errors
-from watchdog.app import Application
-from watchdog.daemon.lone import converse
-from watchdog.daemon.requests import Caller
 from watchdog.errors import Refused, UsageError, WatchdogError
-from watchdog.settings.build import StackSettings
-from watchdog.settings.load import Configuration, load
+
+if TYPE_CHECKING:  # imported where they are needed: a command that only talks to the daemon starts fast
+    from watchdog.app import Application
+    from watchdog.daemon.requests import Caller
+    from watchdog.settings.build import StackSettings
+    from watchdog.settings.load import Configuration
 
 LINE_LIMIT = 16 * 1024 * 1024
 
@@ -45,6 +46,8 @@ class Context:
 
     def read(self) -> Configuration:
         """Raises `ConfigError` with every fault."""
+        from watchdog.settings.load import load
+
         return load(self._path, os.environ)
 
     def stack(self, name: str | None) -> StackSettings:
@@ -61,6 +64,8 @@ class Context:
         return found
 
     def application(self) -> Application:
+        from watchdog.app import Application
+
         return Application(self.configuration)
 
     @contextlib.asynccontextmanager
@@ -73,6 +78,8 @@ class Context:
         except PermissionError as error:
             raise Refused(f"{path}: you may not talk to the daemon; join the group ops-watchdog") from error
         except OSError:
+            from watchdog.daemon.lone import converse
+
             application = self.application()
             async with application, converse(application, settings, request, _myself()) as near:
                 yield near
@@ -103,6 +110,8 @@ class SocketLine:
 
 
 def _myself() -> Caller:
+    from watchdog.daemon.requests import Caller
+
     uid = os.getuid()
     with contextlib.suppress(KeyError):
         return Caller(os.getpid(), uid, pwd.getpwuid(uid).pw_name)

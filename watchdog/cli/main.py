@@ -37,6 +37,9 @@ def commands(context: click.Context, config: Path | None) -> None:
 @click.pass_obj
 def run(context: Context) -> None:
     """Run the daemon in the foreground (what systemd starts)."""
+    from watchdog.cli.footprint import stay_small
+
+    stay_small()
     from watchdog.cli.run import run as run_daemon
 
     asyncio.run(run_daemon(context))
