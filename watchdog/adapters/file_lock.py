@@ -59,5 +59,5 @@ def _describe(stack: str, text: bytes) -> str:
             f"{stack} is busy: '{holder['command']}' (process {holder['pid']}) since {since:%H:%M:%S}; "
             f"wait for it to end ('ops-watchdog status')"
         )
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return f"{stack} is busy with another operation; wait for it to end ('ops-watchdog status')"

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import socket
+import string
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -79,8 +80,9 @@ def _journal_entry(
 
 
 def _field(key: str) -> str:
-    """Journald's field names: capitals, digits and underscores, not beginning with an underscore."""
-    return "".join(c if c.isalnum() else "_" for c in key.upper()).lstrip("_") or "FIELD"
+    """Journald's field names: capitals, digits and underscores, beginning with a capital."""
+    kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in key.upper())
+    return kept.lstrip("_" + string.digits) or "FIELD"
 
 
 def _text(value: object) -> str:

@@ -131,14 +131,7 @@ class SqliteLedger:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._connection = sqlite3.connect(
-                self._path, isolation_level=None, timeout=10, check_same_thread=False
-            )
-            self._path.chmod(0o600)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            _create(self._connection, self._path)
+            self._connection = _connect(self._path)
         return self._connection
 
     def _write(self, records: Sequence[Record]) -> None:
@@ -163,6 +156,20 @@ class SqliteLedger:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
+    try:
+        path.chmod(0o600)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _create(connection, path)
+    except BaseException:
+        connection.close()  # the next attempt must meet the same refusal
+        raise
+    return connection
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
