@@ -96,8 +96,12 @@ async def test_a_statement_that_takes_too_long_is_given_up(server: Server) -> No
 
 async def test_a_transaction_is_all_or_nothing(server: Server) -> None:
     async with cluster(server, server.container).connect("shop") as session:
-        with pytest.raises(StepFailed):
+
+        async def fail_midway() -> None:
             async with session.transaction():
                 await session.execute("CREATE TABLE half (id int)")
                 await session.execute("SELECT 1 / 0")
+
+        with pytest.raises(StepFailed, match="division by zero"):
+            await fail_midway()
         assert await session.rows("SELECT to_regclass('half')") == [(None,)]

@@ -60,7 +60,7 @@ class Running:
     ) -> None:
         self._process = process
         self._stdout = stdout
-        self._stderr = asyncio.create_task(_last_bytes(_reader(process)))
+        self._stderr = asyncio.create_task(_last_bytes(process.stderr))
         self._feeder = asyncio.create_task(_feed(process, stdin)) if stdin is not None else None
 
     @property
@@ -146,7 +146,8 @@ async def stream(
 async def _started(
     argv: Sequence[str], cwd: Path | None, env: Environment | None, stdin: AsyncIterator[bytes] | None
 ) -> AsyncIterator[Running]:
-    read_end, write_end = _wide_pipe()
+    read_end, write_end = os.pipe()
+    _widen(read_end)
     with os.fdopen(read_end, "rb", buffering=0) as pipe:
         process = await _spawn(argv, cwd, env, has_input=stdin is not None, stdout=write_end)
         reader = asyncio.StreamReader(limit=2 * CHUNK_BYTES)
@@ -222,16 +223,12 @@ async def _end_group(process: Process) -> None:
     await process.wait()
 
 
-async def _last_bytes(reader: asyncio.StreamReader) -> bytes:
+async def _last_bytes(reader: asyncio.StreamReader | None) -> bytes:
+    assert reader is not None
     kept = b""
     while chunk := await reader.read(CHUNK_BYTES):
         kept = (kept + chunk)[-STDERR_LIMIT_BYTES:]
     return kept
-
-
-def _reader(process: Process) -> asyncio.StreamReader:
-    assert process.stderr is not None
-    return process.stderr
 
 
 def _environment(extra: Environment | None) -> dict[str, str]:
@@ -242,12 +239,6 @@ def _environment(extra: Environment | None) -> dict[str, str]:
 def _signal_group(process: Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-
-
-def _wide_pipe() -> tuple[int, int]:
-    read_end, write_end = os.pipe()
-    _widen(read_end)
-    return read_end, write_end
 
 
 def _widen(pipe: int) -> None:

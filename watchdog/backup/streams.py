@@ -28,6 +28,8 @@ else:
 LEVEL = 3
 THREADS = 2
 """Measured on a mixed database: level 10 and long-distance matching do not pay."""
+JOB_BYTES = 1024 * 1024
+"""What a thread takes at a time: as fast as zstd's own 8 MiB here, with half of the memory."""
 READ_BYTES = 1024 * 1024
 BATCH = 4
 """Chunks a hand-over; one batch is compressed while the next one is collected."""
@@ -83,6 +85,7 @@ class _Frame:
             options={
                 parameter.compression_level: LEVEL,
                 parameter.nb_workers: THREADS,
+                parameter.job_size: JOB_BYTES,
                 parameter.checksum_flag: 1,
             }
         )
