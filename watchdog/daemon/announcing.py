@@ -45,6 +45,7 @@ class Announcement:
     async def run(self) -> Deployment:
         """Under the stack's lock. Returns the deployment with its command ended, not yet judged."""
         guard = self._guard
+        await guard.look_now()
         backup = await self._backup_before() if guard.watch.containers else None
         if reasons := await why_unarmed(guard):
             guard.tell("not_protected", reason="; ".join(reasons))
@@ -76,8 +77,6 @@ class Announcement:
     async def _backup_before(self) -> Backup | None:
         """Without proof of what runs there is nothing to come back to: say so before, not after."""
         guard = self._guard
-        await guard.ask(guard.look)
-        await guard.capturer.done()
         if guard.watch.release is None and self._allowed:
             raise Refused(
                 f"what runs cannot be captured: {guard.watch.uncaptured}. A rollback could not bring it "

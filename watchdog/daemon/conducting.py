@@ -22,6 +22,7 @@ from watchdog.daemon.tools import Command
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import Busy, Refused
 from watchdog.rollback import operate
+from watchdog.rollback.ledger import Mark, Standing
 from watchdog.rollback.operation import Operation, Outcome, StepRecord
 from watchdog.rollback.target import Target
 
@@ -76,8 +77,7 @@ class Conductor:
     async def write_backup(self, reason: str) -> Backup:
         """As `backup`, for who holds the lock already."""
         guard = self._guard
-        await guard.ask(guard.look)
-        await guard.capturer.done()
+        await guard.look_now()
         release, containers = guard.watch.release, guard.watch.containers
         backup = await guard.tools.make_backup(
             release, containers, reason, lambda text: guard.tell("backup_progress", text=text)
@@ -117,12 +117,15 @@ class Conductor:
         if deployment is None or deployment.phase is not Phase.FAILED or self.busy:
             return
         reaction = await react(guard.tools, guard.watch, deployment)
-        ended = replace(deployment, ended_at=guard.tools.hands.clock.now())
+        now = guard.tools.hands.clock.now()
+        ended = replace(deployment, ended_at=now)
         guard.watch.deployment = None
         if reaction.request is None:
+            reason = "; ".join(deployment.reasons)
+            failed = Mark(guard.name, guard.watch.fingerprint, Standing.FAILED, now, reason)
             title = "deployment failed and was not rolled back"
             text = "\n".join([*deployment.reasons, f"Not rolled back: {reaction.refusal}"])
-            await guard.alert(Level.CRITICAL, title, text, ended)
+            await guard.alert(Level.CRITICAL, title, text, ended, failed)
             guard.tell("not_rolled_back", deployment=deployment.id, reason=reaction.refusal)
             self.settle(deployment.id, "failed")
             return

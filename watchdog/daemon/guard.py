@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from watchdog.alert.alert import Level, alert
+from watchdog.daemon import checking
 from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.conducting import Conductor
 from watchdog.daemon.judging import judge, over
@@ -25,10 +26,9 @@ from watchdog.daemon.watch import Watch
 from watchdog.deploy.changes import merge
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import Unreachable, WatchdogError
-from watchdog.health.streak import CheckState, Color, record
 from watchdog.health.verdict import Outcome, Verdict
 from watchdog.health.window import Progress as Judged
-from watchdog.rollback.ledger import Mark, Record, Seen, Standing, Transition
+from watchdog.rollback.ledger import Mark, Record, Seen, Standing
 from watchdog.stack import Event, Release
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Guard:
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
-        self.watch = Watch({check.name: CheckState(check) for check in tools.settings.checks})
+        self.watch = Watch(checking.carried_over({}, tools.settings.checks))
         self.conductor = Conductor(self)
         self.capturer = Capturer(self)
         self._progressed_at = tools.hands.clock.monotonic()
@@ -76,11 +76,7 @@ class Guard:
     async def reconfigure(self, tools: Tools) -> None:
         """Other checks and policies from now on; the state of a check that stays is kept."""
         self.tools = tools
-        known = self.watch.checks
-        self.watch.checks = {
-            c.name: replace(known[c.name], check=c) if c.name in known else CheckState(c)
-            for c in tools.settings.checks
-        }
+        self.watch.checks = checking.carried_over(self.watch.checks, tools.settings.checks)
 
     def listen(self, progress: Progress) -> Callable[[], None]:
         """Be told what operations do; call the result to stop listening."""
@@ -137,18 +133,10 @@ class Guard:
         if newest and (newest[0].open or newest[0].ended_at is None):
             self.watch.deployment = newest[0]
             self.watch.progress = Judged(healthy_at=newest[0].healthy_at)
-        await self._restore_check_states()
+        await checking.restore(self)
         await self.conductor.recover()
         await self.look()
         await self._judge()
-
-    async def _restore_check_states(self) -> None:
-        """A check that was red before the restart is red until it is answered."""
-        for transition in reversed(await self.tools.ledger.transitions(self.name)):
-            state = self.watch.checks.get(transition.check)
-            if state is not None:
-                color = Color(transition.state)
-                self.watch.checks[transition.check] = replace(state, color=color, since=transition.at)
 
     async def _handle(self, messages: list[Message]) -> None:
         look = False
@@ -157,8 +145,8 @@ class Guard:
                 case Hint(event):
                     self._note(event)
                     look = True
-                case Probed():
-                    await self._record(message)
+                case Probed(sample):
+                    await checking.count(self, sample)
                 case Tick():
                     look = look or self._stale()
                 case Call(function, reply):
@@ -177,18 +165,6 @@ class Guard:
         looked = self.watch.looked_at
         return looked is None or self.tools.hands.clock.now() - looked >= RECONCILE
 
-    async def _record(self, message: Probed) -> None:
-        sample = message.sample
-        before = self.watch.checks.get(sample.check)
-        if before is None:
-            return
-        after = record(before, sample)
-        self.watch.checks[sample.check] = after
-        if after.color is not before.color:
-            transition = Transition(self.name, sample.check, after.color.value, sample.at, sample.detail)
-            await self.tools.ledger.write(transition)
-            self.tell("check_changed", check=sample.check, state=after.color.value, detail=sample.detail)
-
     async def _answer(self, function: Callable[[], Awaitable[Any]], reply: asyncio.Future[Any]) -> None:
         try:
             result = await function()
@@ -199,6 +175,13 @@ class Guard:
             if not reply.done():
                 reply.set_result(result)
 
+    async def look_now(self) -> None:
+        """For an operation that needs the truth: look and capture, or raise `Unreachable`."""
+        await self.ask(self.look)
+        if not self.watch.reachable:
+            raise Unreachable(f"{self.watch.unreachable}; nothing was done")
+        await self.capturer.done()
+
     async def look(self) -> None:
         """Inspect the project, notice a deployment, and see to the capture of what runs."""
         before = self.watch.identities
@@ -207,7 +190,7 @@ class Guard:
         except Unreachable as error:
             if self.watch.reachable:
                 await self.alert(Level.WARNING, "Docker does not answer", str(error))
-            self.watch.reachable = False
+            self.watch.reachable, self.watch.unreachable = False, str(error)
             return
         now = self.tools.hands.clock.now()
         previous = self.watch.containers

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from watchdog.backup.catalogue import catalogue, find
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.status import status
-from watchdog.errors import Refused, UsageError, WatchdogError
+from watchdog.errors import UsageError, WatchdogError
 from watchdog.rollback.ledger import Audit
 from watchdog.rollback.operate import Request
 from watchdog.rollback.operation import Operation
@@ -120,9 +120,7 @@ async def choose(guard: Guard, timestamp: object) -> Target:
     if timestamp is not None:
         return requested_target(find(guard.tools.settings.backup.directory, str(timestamp)))
     marks = await guard.tools.ledger.marks(guard.name)
-    await guard.ask(guard.look)
-    if not guard.watch.reachable:
-        raise Refused("Docker does not answer, so nobody can tell what runs; see 'ops-watchdog status'")
+    await guard.look_now()
     return newest_target(backups, marks, guard.watch.fingerprint)
 
 

@@ -33,6 +33,7 @@ async def why_unarmed(guard: Guard) -> tuple[str, ...]:
             required=sum(check.severity is Severity.REQUIRED for check in settings.checks),
             reachable=watch.reachable,
             obstacles=await _obstacles(guard),
+            recent=await tools.ledger.operations(guard.name, limit=100),
             now=tools.hands.clock.now(),
         )
     )

@@ -28,6 +28,7 @@ class Watch:
     containers: tuple[Container, ...] = ()
     looked_at: datetime | None = None
     reachable: bool = True
+    unreachable: str = ""
     known: Parts = ()
     stopped: set[str] = field(default_factory=set)
     release: Release | None = None

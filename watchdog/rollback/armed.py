@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchdog.backup.backup import Backup
+from watchdog.rollback.operation import Operation
 from watchdog.rollback.policy import Mode, RollbackPolicy
+from watchdog.rollback.target import budget_spent
 from watchdog.stack import Release, Stack
 
 
@@ -18,6 +20,7 @@ class Situation:
     `captured`: the release that runs, or None with `uncaptured` as the reason. `good`: the last known good.
     `missing_images`: references of the good release that are no longer on this host. `red`: required checks.
     `required`: how many required checks there are. `obstacles`: what the database would refuse.
+    `recent`: rollbacks, newest first.
     """
 
     stack: Stack
@@ -31,6 +34,7 @@ class Situation:
     required: int
     reachable: bool
     obstacles: tuple[str, ...]
+    recent: Sequence[Operation]
     now: datetime
 
 
@@ -52,6 +56,8 @@ def unarmed(situation: Situation) -> tuple[str, ...]:
         reasons.append("no check is required, so no failure can be told")
     if s.red:
         reasons.append(f"red already: {', '.join(sorted(s.red))}")
+    if spent := budget_spent(s.recent, s.now):
+        reasons.append(spent)
     return (*reasons, *s.obstacles, *_without_backup(s))
 
 

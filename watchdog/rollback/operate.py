@@ -125,7 +125,6 @@ async def _close(ended: Operation, run: Run, ledger: Ledger) -> None:
         phase = Phase.ROLLED_BACK if ended.outcome is Outcome.SUCCEEDED else Phase.FAILED
         records.append(replace(deployment, phase=phase, ended_at=ended.ended_at))
     await ledger.write(*records)
-    log.info("rollback_ended", outcome=ended.outcome, detail=ended.detail)
     displaced = _displaced(steps)
     if ended.outcome is Outcome.SUCCEEDED:
         await _reopen(run, displaced)

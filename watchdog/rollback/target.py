@@ -36,12 +36,19 @@ def permit(deployment: Deployment, operations: Iterable[Operation], now: datetim
     automatic = [o for o in operations if o.actor == AUTOMATIC]
     if any(o.deployment == deployment.id for o in automatic):
         raise Refused(f"deployment {deployment.id} was rolled back already; a rollback is never rolled back")
-    recent = [o for o in automatic if now - o.started_at < DAY]
-    if len(recent) >= PER_DAY:
-        raise Refused(
-            f"{len(recent)} automatic rollbacks in 24 h: something else is wrong; "
-            f"decide by hand with 'ops-watchdog rollback'"
-        )
+    if spent := budget_spent(automatic, now):
+        raise Refused(spent)
+
+
+def budget_spent(operations: Iterable[Operation], now: datetime) -> str:
+    """Why no further automatic rollback of this stack is due today; empty where one is."""
+    recent = [o for o in operations if o.actor == AUTOMATIC and now - o.started_at < DAY]
+    if len(recent) < PER_DAY:
+        return ""
+    return (
+        f"{len(recent)} automatic rollbacks in 24 h: something else is wrong; "
+        f"decide by hand with 'ops-watchdog rollback'"
+    )
 
 
 def automatic_target(
