@@ -20,7 +20,8 @@ def defining_files(stack: Stack) -> list[Path]:
     A file that a compose file names but that does not exist is in the list: the reader leaves it out.
     """
     env_files = list(stack.env_files) or [stack.directory / DEFAULT_ENV_FILE]
-    referenced = [path for file in stack.files for path in _referenced(file, stack.directory)]
+    seen: set[Path] = set()
+    referenced = [path for file in stack.files for path in _referenced(file, stack.directory, seen)]
     return list(dict.fromkeys([*stack.files, *env_files, *referenced, *stack.config_files]))
 
 
@@ -30,12 +31,25 @@ def read(path: Path) -> ConfigFile:
     return ConfigFile(path, path.read_bytes(), status.st_mode & 0o7777, status.st_uid, status.st_gid)
 
 
-def _referenced(file: Path, directory: Path) -> Iterator[Path]:
-    """Files named by `env_file`, `extends.file`, `include`, and by file-based configs and secrets."""
+def _referenced(file: Path, directory: Path, seen: set[Path]) -> Iterator[Path]:
+    """What the file names, and what the compose files among these name in turn; relative to `directory`."""
+    if file in seen:
+        return
+    seen.add(file)
     document = _parse(file)
     for name in _names(document):
-        if "$" not in name:
-            yield (directory / name).resolve() if not Path(name).is_absolute() else Path(name)
+        yield from _resolved(name, directory)
+    for name, own_directory in _nested(document):
+        for path in _resolved(name, directory):
+            yield path
+            inner = next(_resolved(own_directory, directory), path.parent) if own_directory else path.parent
+            yield from _referenced(path, inner, seen)
+
+
+def _resolved(name: str, directory: Path) -> Iterator[Path]:
+    """The path, unless a variable is part of it."""
+    if "$" not in name:
+        yield Path(name) if Path(name).is_absolute() else (directory / name).resolve()
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -49,11 +63,22 @@ def _parse(file: Path) -> dict[str, Any]:
 def _names(document: dict[str, Any]) -> Iterator[str]:
     for service in _mappings(document.get("services")):
         yield from _paths(service.get("env_file"))
-        yield from _paths(service.get("extends"), key="file")
-    yield from _paths(document.get("include"))
+    yield from _paths(document.get("include"), key="env_file")
     for section in ("configs", "secrets"):
         for entry in _mappings(document.get(section)):
             yield from _paths(entry, key="file")
+
+
+def _nested(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Further compose files, and the directory their own paths start from; empty: where the file lies."""
+    for service in _mappings(document.get("services")):
+        for name in _paths(service.get("extends"), key="file"):
+            yield name, ""
+    included = document.get("include")
+    for entry in included if isinstance(included, list) else []:
+        own = entry.get("project_directory") if isinstance(entry, dict) else None
+        for name in _paths([entry]):
+            yield name, own if isinstance(own, str) else ""
 
 
 def _mappings(section: object) -> Iterator[dict[str, Any]]:
