@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from watchdog.backup.catalogue import catalogue
 from watchdog.errors import WatchdogError
-from watchdog.health.check import Severity
 from watchdog.health.streak import CheckState
 from watchdog.rollback.armed import Situation, unarmed
 from watchdog.rollback.steps.preflight import obstacles
@@ -30,7 +29,6 @@ async def why_unarmed(guard: Guard) -> tuple[str, ...]:
             missing_images=await _missing_images(guard),
             backups=catalogue(settings.backup.directory),
             red=watch.red(settings.checks),
-            required=sum(check.severity is Severity.REQUIRED for check in settings.checks),
             reachable=watch.reachable,
             obstacles=await _obstacles(guard),
             recent=await tools.ledger.operations(guard.name, limit=100),

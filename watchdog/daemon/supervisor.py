@@ -85,6 +85,7 @@ class Supervisor:
             )
         ]
         self._manager.ready(f"guarding {', '.join(self._guards)}")
+        self._log_warnings()
         log.info("started", stacks=list(self._guards))
         try:
             await self._until_stopped(tasks)
@@ -158,7 +159,12 @@ class Supervisor:
             else:
                 self._add(settings)
         self._schedule.renew()
+        self._log_warnings()
         log.info("configuration_reloaded", stacks=list(wanted))
+
+    def _log_warnings(self) -> None:
+        for warning in self._configuration.warnings:
+            log.warning("configuration_warning", text=warning)
 
     async def _alert_kept(self, reason: str) -> None:
         for guard in self._guards.values():

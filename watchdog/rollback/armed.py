@@ -18,8 +18,8 @@ class Situation:
     """What is known of a stack at one moment.
 
     `captured`: the release that runs, or None with `uncaptured` as the reason. `good`: the last known good.
-    `missing_images`: references of the good release that are no longer on this host. `red`: required checks.
-    `required`: how many required checks there are. `obstacles`: what the database would refuse.
+    `missing_images`: references of the good release that are no longer on this host. `red`: required checks
+    that are red. `obstacles`: what the database would refuse.
     `recent`: rollbacks, newest first.
     """
 
@@ -31,7 +31,6 @@ class Situation:
     missing_images: tuple[str, ...]
     backups: Sequence[Backup]
     red: frozenset[str]
-    required: int
     reachable: bool
     obstacles: tuple[str, ...]
     recent: Sequence[Operation]
@@ -52,8 +51,6 @@ def unarmed(situation: Situation) -> tuple[str, ...]:
         reasons.append("no release has been seen healthy long enough yet")
     if s.missing_images:
         reasons.append(f"images of the last known good release are gone: {', '.join(s.missing_images)}")
-    if s.required == 0:
-        reasons.append("no check is required, so no failure can be told")
     if s.red:
         reasons.append(f"red already: {', '.join(sorted(s.red))}")
     if spent := budget_spent(s.recent, s.now):

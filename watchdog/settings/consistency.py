@@ -54,6 +54,16 @@ def warnings(stacks: Sequence[Declared]) -> Iterator[Finding]:
                 (*stack.path, "checks"),
                 "no required check: only exits, restarts and HEALTHCHECKs can tell that a deployment failed",
             )
+        yield from _not_acted_upon_yet(stack)
+
+
+def _not_acted_upon_yet(stack: Declared) -> Iterator[Finding]:
+    """Keys of the documented format that this version reads and leaves at that: said, never hidden."""
+    if stack.section.maintenance_page is not None:
+        yield (*stack.path, "maintenance_page"), "this version does not put the page in place yet"
+    if stack.section.rollback.mode is Mode.APPROVE:
+        text = "this version asks for approval by alert only: carry it out with 'ops-watchdog rollback'"
+        yield (*stack.path, "rollback", "mode"), text
 
 
 def _unknown_services(stack: Declared) -> Iterator[Finding]:
