@@ -49,9 +49,13 @@ async def capture(
         return Uncaptured(
             f"the files on disk are not what runs: {', '.join(different)} would be changed by the next 'up'"
         )
+    known = [c for c in current if c.service in hashes]
+    if not known:
+        strangers = ", ".join(sorted({c.service for c in current}))
+        return Uncaptured(f"the files on disk name none of what runs ({strangers})")
     if _files(stack, current) != files:
         return Uncaptured("the files are being changed right now")
-    return await _release(stack, [c for c in current if c.service in hashes], files, engine, now)
+    return await _release(stack, known, files, engine, now)
 
 
 def _files(stack: Stack, containers: Iterable[Container]) -> tuple[ConfigFile, ...]:
