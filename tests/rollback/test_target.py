@@ -1,0 +1,189 @@
+"""Where to go back to: every refusal, and every choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes import MORNING
+from tests.rollback.samples import ago, backup, deployment, operation
+from tests.stack.samples import release
+from watchdog.backup.backup import Backup, Level
+from watchdog.errors import Refused
+from watchdog.rollback.ledger import Mark, Standing
+from watchdog.rollback.operation import Operation, Outcome
+from watchdog.rollback.target import PER_DAY, automatic_target, newest_target, permit, requested_target
+
+RUNNING = release("2").fingerprint
+Marks = dict[str, Mark]
+
+
+def marks(**standings: Standing) -> Marks:
+    """Marks of the releases r1, r2, … by experience."""
+    releases = {name: release(name.removeprefix("r")).fingerprint for name in standings}
+    return {
+        releases[name]: Mark("shop", releases[name], standing, MORNING, "api: HTTP 500")
+        for name, standing in standings.items()
+    }
+
+
+GOOD, FAILED = Standing.GOOD, Standing.FAILED
+
+
+@pytest.mark.parametrize(
+    ("history", "refusal"),
+    [
+        ([], None),
+        ([operation()], None),
+        ([operation(deployment="d1")], "deployment d1 was rolled back already"),
+        ([operation(deployment="d1", outcome=Outcome.REFUSED)], "rolled back already"),
+        ([operation(deployment="d1", started_at=ago(days=9))], "rolled back already"),
+        ([operation(deployment="d1", actor="user root (uid 0)")], None),
+        ([operation(), operation()], "2 automatic rollbacks in 24 h"),
+        ([operation(), operation(), operation()], "3 automatic rollbacks in 24 h"),
+        ([operation(), operation(actor="user root (uid 0)")], None),
+        ([operation(), operation(started_at=ago(hours=23, minutes=59))], "2 automatic rollbacks"),
+        ([operation(), operation(started_at=ago(hours=24))], None),
+    ],
+)
+def test_one_automatic_rollback_a_deployment_and_two_in_a_day(
+    history: list[Operation], refusal: str | None
+) -> None:
+    if refusal is None:
+        permit(deployment(), history, MORNING)
+    else:
+        with pytest.raises(Refused, match=refusal):
+            permit(deployment(), history, MORNING)
+
+
+@given(st.lists(st.floats(0, 72), max_size=6))
+def test_no_day_holds_more_automatic_rollbacks_than_allowed(hours: Sequence[float]) -> None:
+    """Whoever asks before each one never gets a third within 24 hours."""
+    done: list[Operation] = []
+    for number, hour in enumerate(sorted(hours)):
+        now = MORNING + timedelta(hours=hour)
+        try:
+            permit(deployment(id=f"d{number}"), done, now)
+        except Refused:
+            continue
+        done.append(operation(deployment=f"d{number}", started_at=now))
+    for first in done:
+        day = [o for o in done if timedelta(0) <= o.started_at - first.started_at < timedelta(hours=24)]
+        assert len(day) <= PER_DAY
+
+
+def test_goes_back_to_the_last_known_good_release_and_the_deployments_own_backup() -> None:
+    own, newer = backup(2), backup(1)
+    target = automatic_target(
+        deployment(backup=own.timestamp), release("1"), [newer, own], marks(r1=GOOD), RUNNING
+    )
+    assert (target.release, target.backup) == (release("1"), own)
+
+
+@pytest.mark.parametrize(
+    ("good", "known", "running", "refusal"),
+    [
+        (None, {}, RUNNING, "no release has been seen healthy yet"),
+        ("1", marks(r1=FAILED), RUNNING, r"release release-1 failed before \(api: HTTP 500\)"),
+        ("1", {}, release("1").fingerprint, "what runs is release release-1 itself"),
+        ("1", marks(r1=GOOD), release("1").fingerprint, "would change nothing"),
+    ],
+)
+def test_never_to_nothing_to_a_failed_release_or_to_the_one_that_runs(
+    good: str | None, known: Marks, running: str, refusal: str
+) -> None:
+    with pytest.raises(Refused, match=refusal):
+        automatic_target(deployment(), release(good) if good else None, [backup()], known, running)
+
+
+@pytest.mark.parametrize(
+    ("backups", "chosen"),
+    [
+        ([], None),
+        ([backup(1), backup(2)], 0),
+        ([backup(1, of="2"), backup(2)], 1),
+        ([backup(1, of="2")], None),
+        ([backup(1, of=None)], None),
+        ([backup(-1), backup(2)], 1),
+        ([backup(1, level=Level.UNVERIFIED, release=None), backup(2)], 1),
+        ([backup(1, level=Level.DAMAGED), backup(2, level=Level.VERIFIED)], 1),
+    ],
+    ids=[
+        "none",
+        "the newest",
+        "not one of another release",
+        "only one of another release",
+        "of an unknown release",
+        "not one made after the deployment",
+        "not a script's",
+        "not a damaged one",
+    ],
+)
+def test_without_a_backup_of_its_own_the_newest_complete_one_of_the_good_release_before_it(
+    backups: list[Backup], chosen: int | None
+) -> None:
+    target = automatic_target(deployment(), release("1"), backups, {}, RUNNING)
+    assert target.backup == (None if chosen is None else backups[chosen])
+
+
+def test_a_lost_backup_of_its_own_is_replaced_by_another_of_the_same_release() -> None:
+    other = backup(30)
+    lost = deployment(backup="20261120_085900")
+    assert automatic_target(lost, release("1"), [other], {}, RUNNING).backup == other
+
+
+BACKUPS = st.lists(
+    st.builds(
+        lambda minutes, of, level: backup(minutes, of, level=level),
+        st.floats(-60, 600),
+        st.sampled_from(["1", "2", None]),
+        st.sampled_from(Level),
+    )
+)
+
+
+@given(BACKUPS)
+def test_data_of_one_release_is_never_paired_with_another(backups: list[Backup]) -> None:
+    newest_first = sorted(backups, key=lambda b: b.at, reverse=True)
+    chosen = automatic_target(deployment(), release("1"), newest_first, {}, RUNNING).backup
+    fitting = [b for b in newest_first if b.release == release("1") and b.complete and b.at <= MORNING]
+    assert chosen == (fitting[0] if fitting else None)
+
+
+def test_what_a_person_names_is_taken_as_it_is() -> None:
+    chosen = backup(60 * 24 * 30, of="7")
+    target = requested_target(chosen)
+    assert (target.release, target.backup) == (release("7"), chosen)
+
+
+def test_a_named_backup_without_a_release_is_refused_with_a_remedy() -> None:
+    with pytest.raises(Refused, match=r"does not say which images ran.*'ops-watchdog backups list'"):
+        requested_target(backup(of=None))
+
+
+@pytest.mark.parametrize(
+    ("backups", "known", "chosen"),
+    [
+        ([backup(1, of="2"), backup(2, of="1")], {}, 1),
+        ([backup(1, of="3"), backup(2, of="1")], marks(r3=FAILED), 1),
+        ([backup(1, of="3"), backup(2, of="1")], marks(r3=GOOD), 0),
+        ([backup(1, of=None), backup(2, of="1")], {}, 1),
+        ([backup(1, of="1", level=Level.DAMAGED), backup(2, of="1")], {}, 1),
+    ],
+)
+def test_who_names_none_gets_the_newest_of_another_release_that_did_not_fail(
+    backups: list[Backup], known: Marks, chosen: int
+) -> None:
+    target = newest_target(backups, known, RUNNING)
+    assert target.backup == backups[chosen]
+    assert target.release == backups[chosen].release
+
+
+@pytest.mark.parametrize("backups", [[], [backup(of="2")], [backup(of=None)], [backup(of="3")]])
+def test_where_every_backup_is_of_what_runs_or_failed_a_person_has_to_name_one(backups: list[Backup]) -> None:
+    with pytest.raises(Refused, match="--backup-timestamp"):
+        newest_target(backups, marks(r3=FAILED), RUNNING)
