@@ -8,10 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from watchdog.adapters.postgres import PostgresCluster
+from watchdog.database.names import application_name
 from watchdog.errors import Unreachable
 from watchdog.stack import Database, Engine
-
-APPLICATION = "ops-watchdog"
 
 
 class ContainerClusters:
@@ -30,8 +29,12 @@ class ContainerClusters:
                 f"service {database.service}, which serves database {database.name}, is not running; "
                 f"start it with 'docker compose start {database.service}'"
             )
-        name = f"{APPLICATION}-{operation}" if operation else APPLICATION
-        return PostgresCluster(running[0], database, application_name=name, docker_host=self._docker_host)
+        return PostgresCluster(
+            running[0],
+            database,
+            application_name=application_name(operation),
+            docker_host=self._docker_host,
+        )
 
     async def first_row(
         self, database: Database, query: str, timeout: timedelta

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from watchdog.errors import UsageError
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 """prctl(2)."""
 GRACE_SECONDS = 5.0
@@ -24,7 +25,7 @@ POLL_SECONDS = 0.02
 
 
 class TerminalCommand:
-    """Fulfils `daemon.deploying.Command` for a command that runs beside us."""
+    """Fulfils `daemon.tools.Command` for a command that runs beside us."""
 
     def __init__(self, argv: Sequence[str]) -> None:
         self.argv = tuple(argv)
@@ -35,7 +36,7 @@ class TerminalCommand:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._before = frozenset(_descendants(os.getpid()))
         try:
-            process = await asyncio.create_subprocess_exec(*self.argv)
+            process = await asyncio.create_subprocess_exec(*self.argv, preexec_fn=_end_with_parent)
         except OSError as error:
             raise UsageError(f"{self.argv[0]} cannot be run: {error.strerror}") from error
         code = await process.wait()
@@ -57,6 +58,11 @@ class TerminalCommand:
 
     def _left(self) -> list[int]:
         return [pid for pid in _descendants(os.getpid()) if pid not in self._before and not _zombie(pid)]
+
+
+def _end_with_parent() -> None:
+    """In the child: nobody watches a deployment whose caller was killed, so it ends too."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _descendants(pid: int) -> Iterator[int]:

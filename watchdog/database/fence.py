@@ -7,13 +7,11 @@ from datetime import timedelta
 
 from watchdog.clock import Clock, Deadline
 from watchdog.database import sql
-from watchdog.database.names import control_database
+from watchdog.database.names import APPLICATION, control_database
 from watchdog.database.ports import Cluster, Session
 from watchdog.errors import Refused
 
 POLL = timedelta(milliseconds=5)
-APPLICATION = "ops-watchdog-"
-"""Every connection of ours carries an application name that starts with this."""
 
 
 async def empty(session: Session, names: Sequence[str], clock: Clock, deadline: Deadline) -> None:

@@ -13,10 +13,16 @@ from watchdog.errors import Refused
 
 LIMIT_BYTES = 63
 """PostgreSQL's NAMEDATALEN - 1: what is longer is cut silently, so that two names could become one."""
+APPLICATION = "ops-watchdog-"
 SIDE = "_restore_"
 DISPLACED = "_pre_rollback_"
 _SIDE_PATTERN = re.compile(r".+_restore_\d{8}_\d{6}", re.DOTALL)
 _HASH_DIGITS = 8
+
+
+def application_name(operation: str = "") -> str:
+    """What the server shows for our sessions: `ops-watchdog-<operation>`, as long as it shows names."""
+    return f"{APPLICATION}{operation}"[:LIMIT_BYTES] if operation else APPLICATION.rstrip("-")
 
 
 def side_name(database: str, timestamp: str) -> str:

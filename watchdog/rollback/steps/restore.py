@@ -1,17 +1,21 @@
 """Step three: restore the backup beside the live database, compare it, and swap it in by rename.
 
-The live database is never dropped or overwritten (design rule 1): it stays, displaced, under another name.
-Both stay fenced until `restart_services`.
+What a killed run left working in the server is ended first. The live database is never dropped or overwritten
+(design rule 1): it stays, displaced, under another name. Both stay fenced until `restart_services`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from watchdog.backup.backup import Backup
-from watchdog.backup.catalogue import open_dump
+from watchdog.backup.catalogue import mark_verified, open_dump
 from watchdog.clock import Clock
+from watchdog.database.fence import end_backends
+from watchdog.database.names import application_name
 from watchdog.database.ports import Cluster
+from watchdog.database.properties import Properties
 from watchdog.database.restore import restore_beside
 from watchdog.database.swap import Swap, SwapState, observe, swap
 from watchdog.rollback.run import Run
@@ -27,6 +31,7 @@ async def restore_database(run: Run) -> dict[str, Any]:
         pair = Swap(database.name, names[database.name]["side"], names[database.name]["displaced"])
         by_service.setdefault(database.service, []).append(pair)
         cluster = await run.hands.clusters.of(database, run.operation.id)
+        await end_backends(cluster, application_name(run.operation.id))
         await _restore(cluster, pair, run.backup, run.hands.clock)
     for database in run.stack.databases:
         if pairs := by_service.pop(database.service, None):
@@ -38,6 +43,7 @@ async def restore_database(run: Run) -> dict[str, Any]:
 async def _restore(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -> None:
     if await observe(cluster, pair) is SwapState.SWAPPED:
         return
+    saved = backup.properties(pair.live)
     await restore_beside(
         cluster,
         pair.live,
@@ -46,4 +52,7 @@ async def _restore(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -
         clock=clock,
         fmt=backup.format(),
         expected=backup.contents(pair.live),
+        saved=Properties.from_mapping(saved) if saved else None,
     )
+    if backup.complete:
+        await asyncio.to_thread(mark_verified, backup, clock.now())
