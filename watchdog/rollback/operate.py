@@ -67,7 +67,7 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
     now = hands.clock.now()
     backup = request.target.backup if request.plan != "keep database" else None
     operation = Operation(
-        id=f"{timestamp(now)}-{hands.stack.name}",
+        id=await _unused_id(ledger, f"{timestamp(now)}-{hands.stack.name}"),
         stack=hands.stack.name,
         plan=request.plan,
         target_release=request.target.release.id,
@@ -84,6 +84,15 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
     await ledger.write(*records)
     wake()
     return await _carry_on(Run(hands, operation, request.target.release, backup, {}), ledger, tell, wake)
+
+
+async def _unused_id(ledger: Ledger, wanted: str) -> str:
+    """Two rollbacks in one second must not share a journal: the second would take its steps for done."""
+    chosen, number = wanted, 1
+    while await ledger.operation(chosen) is not None:
+        number += 1
+        chosen = f"{wanted}-{number}"
+    return chosen
 
 
 async def resume(
