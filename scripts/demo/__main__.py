@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> int:
         console.print(f"[bold red]{escape(str(error))}[/]")
         return 1
     except KeyboardInterrupt:
+        console.print("\ninterrupted")
         return 130
 
 

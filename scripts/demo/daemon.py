@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,16 +120,23 @@ def start_daemon(place: Place) -> subprocess.Popen[bytes]:
     return process
 
 
-def deploy(place: Place, shop: Shop, log: Path) -> subprocess.Popen[bytes]:
-    """What a person types; Compose's own words go to `log`."""
+@contextmanager
+def deploying(place: Place, shop: Shop, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """What a person types; Compose's own words go to `log`. Ends it, Compose included, with the block."""
     with log.open("ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv(place, "deploy", "--", *shop.up_command()),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            end(process)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

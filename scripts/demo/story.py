@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,8 @@ START_SECONDS = 15.0
 DEPLOYMENT_SECONDS = 90.0
 ROLLBACK_SECONDS = 120.0
 AFTERWARDS_SECONDS = 20.0
+# What the daemon says last, whatever became of the deployment.
+ENDS = frozenset({"rollback_ended", "rollback_not_run", "not_rolled_back", "deployment_good"})
 FIRST_ORDERS = 20
 # Orders acknowledged after the rollback: the shop works again, for its customers too.
 ORDERS_AFTERWARDS = 5
@@ -82,8 +83,8 @@ def play(breakage: str, stage: Stage) -> Ending:
 def _deploy_first(stage: Stage) -> None:
     stage.timeline.untold = {"check_changed", "release_not_captured", "not_protected"}
     log = stage.place.root / "deploy-1.log"
-    command = daemon.deploy(stage.place, stage.shop, log)
-    stage.timeline.wait(lambda: command.poll() is not None, DEPLOYMENT_SECONDS, f"version 1.0, see {log}")
+    with daemon.deploying(stage.place, stage.shop, log) as command:
+        stage.timeline.wait(lambda: command.poll() is not None, DEPLOYMENT_SECONDS, f"version 1.0, see {log}")
     if command.returncode != 0:
         raise StoryFailed(f"version 1.0 was not deployed (exit code {command.returncode}); see {log}")
 
@@ -107,20 +108,15 @@ def _break(breakage: str, stage: Stage, writer: Writer, before: Truth) -> Ending
 
 
 def _deploy_second(stage: Stage) -> None:
-    """Until the daemon has done what there was to do; then the command has an exit code to tell as well."""
-    timeline = stage.timeline
+    """Until the daemon has done what there was to do, and the command has returned."""
+    timeline, log = stage.timeline, stage.place.root / "deploy-2.log"
     timeline.begin, timeline.untold = time.time(), ()
-    command = daemon.deploy(stage.place, stage.shop, stage.place.root / "deploy-2.log")
-    ends = {"rollback_ended", "not_rolled_back", "rollback_not_run", "deployment_good"}
-    end = timeline.until(ends, ROLLBACK_SECONDS, "the end of the rollback")
-    try:
-        command.wait(AFTERWARDS_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        daemon.end(command)
-        raise StoryFailed("ops-watchdog deploy did not return after the rollback") from error
+    with daemon.deploying(stage.place, stage.shop, log) as command:
+        end = timeline.until(ENDS, ROLLBACK_SECONDS, "the end of the rollback")
+        timeline.wait(lambda: command.poll() is not None, AFTERWARDS_SECONDS, f"deploy's return, see {log}")
     if end["outcome"] != "succeeded":
         reason = end["detail"] or end["reason"] or "nobody noticed the failure"
-        raise StoryFailed(f"nothing was rolled back ({end.kind}): {reason}; see {stage.place.log}")
+        raise StoryFailed(f"there was no successful rollback: {reason}; see {stage.place.log}")
 
 
 def _wait_for_orders(stage: Stage, writer: Writer, count: int) -> None:
