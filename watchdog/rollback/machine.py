@@ -5,7 +5,7 @@ Used by the daemon, by a command without a daemon, and by recovery: all three ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
@@ -18,6 +18,7 @@ from watchdog.rollback.run import Run, Step
 
 log = structlog.get_logger(__name__)
 
+Settle = Callable[[Step], Awaitable[StepRecord]]
 Tell = Callable[[StepRecord], None]
 """Hears of each step as it begins and ends."""
 
@@ -25,15 +26,21 @@ Tell = Callable[[StepRecord], None]
 async def run(run: Run, ledger: Ledger, tell: Tell) -> Operation:
     """Carry the operation on to its end and return it, not yet written: the caller adds the alert.
 
-    Steps journalled as done are not repeated; one with an intent only is repeated (it looks first).
+    Steps journalled as done are not repeated; one with an intent only is repeated (it looks first). One that
+    failed has failed: what ran before may run again, so that going on would mix the releases.
     """
-    records = {record.step: record for record in await ledger.steps(run.operation.id)}
-    for step in PLANS[run.operation.plan]:
-        record = records.get(step.__name__)
-        if record is None or record.progress is not Progress.DONE:
+    journal = {record.step: record for record in await ledger.steps(run.operation.id)}
+
+    async def settled(step: Step) -> StepRecord:
+        record = journal.get(step.__name__)
+        if record is None or record.progress is Progress.INTENT:
             record = await _perform(step, run, ledger, tell)
+        return record
+
+    for step in PLANS[run.operation.plan]:
+        record = await settled(step)
         if record.progress is Progress.FAILED:
-            return await _fail(step, record, run, ledger, tell)
+            return await _fail(step, record, run, settled)
         run = replace(run, facts={**run.facts, record.step: record.facts})
     return _ended(run, Outcome.SUCCEEDED)
 
@@ -54,12 +61,12 @@ async def _perform(step: Step, run: Run, ledger: Ledger, tell: Tell) -> StepReco
     return record
 
 
-async def _fail(step: Step, record: StepRecord, run: Run, ledger: Ledger, tell: Tell) -> Operation:
+async def _fail(step: Step, record: StepRecord, run: Run, settled: Settle) -> Operation:
     outcome = FAILS_AS.get(step, Outcome.HELD)
     detail = f"{record.step} failed: {record.error}"
     if outcome is Outcome.ABORTED:
         for undo in ABORT:
-            undone = await _perform(undo, run, ledger, tell)
+            undone = await settled(undo)
             if undone.progress is Progress.FAILED:
                 return _ended(run, Outcome.HELD, f"{detail}; then {undone.step} failed: {undone.error}")
     return _ended(run, outcome, detail)

@@ -101,7 +101,17 @@ async def resume(
     """Go on with a rollback that a dead process left open."""
     facts = {r.step: r.facts for r in await ledger.steps(operation.id) if r.ended_at and not r.error}
     backup = target.backup if operation.backup else None
-    return await _carry_on(Run(hands, operation, target.release, backup, facts), ledger, tell, wake)
+    run = Run(hands, operation, target.release, backup, facts)
+    if operation.backup and backup is None:  # images alone would meet the other schema
+        detail = (
+            f"backup {operation.backup} is gone, so the interrupted rollback cannot go on; bring it back "
+            f"or choose another with 'ops-watchdog backups list'"
+        )
+        ended = replace(operation, outcome=Outcome.HELD, ended_at=hands.clock.now(), detail=detail)
+        await _close(ended, run, ledger)
+        wake()
+        return ended
+    return await _carry_on(run, ledger, tell, wake)
 
 
 async def _carry_on(run: Run, ledger: Ledger, tell: Tell, wake: Wake) -> Operation:
