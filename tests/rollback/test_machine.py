@@ -217,3 +217,19 @@ async def test_two_rollbacks_in_one_second_are_two_operations(broken: tuple[Worl
     assert world.begun == FULL_NAMES
     assert await world.running() == V1
     assert await world.ledger.operations("shop") == (second, first)
+
+
+async def test_a_fault_of_our_own_in_a_step_ends_the_run_like_any_failure(
+    broken: tuple[World, Release],
+) -> None:
+    """Services are stopped by then: a rollback that just died would leave them so, and tell nobody."""
+    world, good = broken
+
+    async def buggy(at: str) -> None:
+        if at == "tag":
+            raise ZeroDivisionError("oops")
+
+    world.let(buggy)
+    operation = await world.roll_back(good)
+    assert (operation.outcome, operation.detail) == (HELD, "pull_images failed: ZeroDivisionError: oops")
+    assert len(await world.ledger.pending_alerts()) == 2

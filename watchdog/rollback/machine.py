@@ -56,6 +56,10 @@ async def _perform(step: Step, run: Run, ledger: Ledger, tell: Tell) -> StepReco
     except WatchdogError as error:
         log.warning("step_failed", step=record.step, reason=str(error))
         record = replace(record, progress=Progress.FAILED, ended_at=clock.now(), error=str(error))
+    except Exception as error:  # a fault of ours must end in an outcome and an alert, like any other
+        log.exception("step_broke", step=record.step)
+        reason = f"{type(error).__name__}: {error}"
+        record = replace(record, progress=Progress.FAILED, ended_at=clock.now(), error=reason)
     await ledger.write(record)
     tell(record)
     return record

@@ -40,10 +40,7 @@ async def _prove(run: Run) -> None:
 def lay_out_copies(files: Iterable[ConfigFile], directory: Path) -> None:
     """Copies under `directory` by their absolute paths, readable by the owner only (they hold secrets)."""
     for file in files:
-        copy = directory / file.path.relative_to("/")
-        copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        copy.touch(mode=0o600)
-        copy.write_bytes(file.content)
+        _write(directory / file.path.relative_to("/"), file.content, 0o600)
 
 
 def _differs(file: ConfigFile) -> bool:
@@ -56,27 +53,43 @@ def _differs(file: ConfigFile) -> bool:
 
 def _keep(path: Path, directory: Path) -> None:
     """Save the bytes once: a repeat after a crash must not overwrite them with the target's own."""
-    copy = directory / path.relative_to("/")
-    if path.exists() and not copy.exists():
-        lay_out_copies([read(path)], directory)
+    if (directory / path.relative_to("/")).exists():
+        return
+    try:
+        current = read(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StepFailed(
+            f"{path} is in the way and cannot be kept: {error.strerror}; move it away"
+        ) from error
+    lay_out_copies([current], directory)
 
 
 def _replace(file: ConfigFile) -> None:
-    """Write beside it, fsync, rename over it, fsync the directory; a symbolic link keeps pointing there."""
-    path = file.path.resolve()
+    """A symbolic link keeps pointing where it does."""
+    _write(file.path.resolve(), file.content, file.mode, (file.uid, file.gid))
+
+
+def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Whole or not at all: write beside it, fsync, rename over it, fsync the directory."""
+    partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
         with os.fdopen(handle, "wb") as stream:
-            stream.write(file.content)
+            stream.write(content)
             stream.flush()
-            os.fchown(stream.fileno(), file.uid, file.gid)
-            os.fchmod(stream.fileno(), file.mode)
+            if owner is not None:
+                os.fchown(stream.fileno(), *owner)
+            os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         Path(partial).replace(path)
         _sync_directory(path.parent)
     except OSError as error:
-        raise StepFailed(f"{path} could not be put back: {error.strerror or error}") from error
+        if partial is not None:
+            Path(partial).unlink(missing_ok=True)
+        raise StepFailed(f"{path} could not be written: {error.strerror or error}") from error
 
 
 def _sync_directory(directory: Path) -> None:
