@@ -10,7 +10,7 @@ ENGINE := engine=$$(scripts/engine/env) && eval "$$engine" &&
 BREAK ?=
 ARGS ?=
 
-.PHONY: help setup engine engine-down lint format test test-unit demo
+.PHONY: help setup engine engine-down lint format test test-unit bench demo
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: setup engine ## Pass every test, on the real engine (ARGS='-k name' for so
 
 test-unit: setup ## Pass the tests that need no engine
 	@$(BIN)/pytest -m "not engine and not host" $(ARGS)
+
+bench: setup engine ## Measure what must hold: detection, rollback, idle daemon (about 4 minutes)
+	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m bench
 
 demo: setup engine ## Break a deployment and watch the rollback (BREAK=migration|exit|health|never-ready|config|tag|all)
 	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m demo $(BREAK)

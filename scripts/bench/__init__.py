@@ -1,0 +1,1 @@
+"""`make bench`: what the issue's limits are about, measured on the real engine."""
