@@ -48,5 +48,5 @@ test-unit: setup ## Pass the tests that need no engine
 bench: setup engine ## Measure what must hold: detection, rollback, idle daemon (about 4 minutes)
 	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m bench
 
-demo: setup engine ## Break a deployment and watch the rollback (BREAK=migration|exit|health|never-ready|config|tag|all)
+demo: setup engine ## Break a deployment and watch the rollback (BREAK=migration|exit|health|never-ready|config|tag|all, KEEP=1)
 	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m demo $(BREAK)

@@ -57,6 +57,7 @@ def alone() -> Iterator[None]:
 def set_up(breakage: str, console: Console, *, keep: bool) -> Iterator[Stage]:
     """Ends with the containers removed and the daemon ended, unless `keep`; files stay in any case."""
     place = Place(HOME / breakage)
+    console.print("preparing the shop (the first time, its images are built)")
     shop = _lay_out(place, breakage)
     with ExitStack() as ending:
         if not keep:
