@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -30,6 +31,10 @@ if TYPE_CHECKING:  # the guard owns its conductor
     from watchdog.daemon.guard import Guard
 
 log = structlog.get_logger(__name__)
+
+
+TOO_OLD = timedelta(days=1)
+"""A journal older than this is reported, not acted upon (field notes, Rolling back 11)."""
 
 
 class Conductor:
@@ -134,6 +139,9 @@ class Conductor:
 
     def _spawn(self, deployment: str, work: Coroutine[Any, Any, Operation]) -> None:
         def done(task: asyncio.Task[Operation]) -> None:
+            self.rolling_back = False
+            if task.cancelled():
+                return
             error = task.exception()
             if error is not None:
                 log.error("rollback_not_run", reason=str(error))
@@ -192,13 +200,25 @@ class Conductor:
         if not newest or not newest[0].open:
             return
         operation = newest[0]
+        if guard.tools.hands.clock.now() - operation.started_at > TOO_OLD:
+            await self._leave_to_a_person(operation)
+            return
         release = await guard.tools.ledger.release(operation.target_release)
         if release is None:
             raise Refused(f"rollback {operation.id} is open, but its release is not in the state any more")
         backup = operate.backup_of(operation, catalogue(guard.tools.settings.backup.directory))
         guard.tell("rollback_resumed", operation=operation.id)
+        self.rolling_back = True
         target = Target(release, backup)
         self._spawn(operation.deployment or operation.id, self._resume(operation, target))
+
+    async def _leave_to_a_person(self, operation: Operation) -> None:
+        """Too much may have happened since: report, do not act."""
+        now = self._guard.tools.hands.clock.now()
+        detail = f"it was interrupted on {operation.started_at:%Y-%m-%d %H:%M} UTC and is too old to go on"
+        held = replace(operation, outcome=Outcome.HELD, ended_at=now, detail=detail)
+        text = f"{detail}. Look with 'ops-watchdog status', then decide with 'ops-watchdog rollback --plan'."
+        await self._guard.alert(Level.CRITICAL, f"rollback {operation.id} held", text, held)
 
     async def _resume(self, operation: Operation, target: Target) -> Operation:
         tools = self._guard.tools
