@@ -125,7 +125,5 @@ async def test_a_file_that_cannot_be_put_back_is_named_and_leaves_nothing_behind
     blocked.path.mkdir()
     reason = "blocked is in the way and cannot be kept: Is a directory; move it away"
     with pytest.raises(StepFailed, match=reason):
-        StepFailed, match=r"blocked is in the way and cannot be kept: Is a directory; move it away"
-    ):
         await revert_compose(run_of(world, replace(good, files=(blocked,))))
     assert sorted(path.name for path in world.srv.iterdir()) == [".env", "blocked", "compose.yml"]
