@@ -165,7 +165,7 @@ async def test_an_abort_starts_what_ran_and_gives_the_restart_policies_back(
     broken: tuple[World, Release],
 ) -> None:
     world, good = broken
-    world.engine.change("web-2", state="exited")
+    await world.change("web", state="exited")
     before = await world.containers()
 
     async def stops_and_then_falls_silent(at: str) -> None:

@@ -142,6 +142,11 @@ class World:
     async def containers(self) -> tuple[Container, ...]:
         return await self.engine.containers("shop")
 
+    async def change(self, service: str, **fields: object) -> None:
+        """Let the container of a service be different."""
+        [found] = [c for c in await self.containers() if c.service == service]
+        self.engine.change(found.id, **fields)
+
     async def running(self) -> dict[str, str]:
         """Service to image ID, of what runs."""
         return {c.service: c.image_id for c in await self.containers() if c.running}

@@ -50,9 +50,10 @@ async def _wrong(run: Run) -> list[str]:
     wrong = []
     for service in run.target.services:
         container = containers.get(service.service)
-        if not run.in_scope(service.service) or (container is None and not service.running):
+        stopped = container is None or not container.running
+        if not run.in_scope(service.service) or (stopped and not service.running):
             continue
-        if container is None or not (container.running or service.service in done or not service.running):
+        if container is None or (stopped and service.service not in done):
             wrong.append(f"{service.service} does not run")
         elif container.image_id != service.image_id:
             wrong.append(f"{service.service} runs image {container.image_id[:19]}")
