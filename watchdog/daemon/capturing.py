@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from watchdog.daemon.watch import Identities
 from watchdog.deploy.capture import Uncaptured, capture
 from watchdog.errors import StepFailed, Unreachable
-from watchdog.stack import Release
+from watchdog.stack import ConfigFile, Container, Release
 
 if TYPE_CHECKING:  # the guard owns it
     from watchdog.daemon.guard import Guard
@@ -24,10 +24,11 @@ class Capturer:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._task: asyncio.Task[None] | None = None
-        self._started: frozenset[object] = frozenset()
+        self._wanted = False
 
     def soon(self) -> None:
-        """Begin, unless one is under way."""
+        """Begin, or once more after the one that is under way: it may have its answer already."""
+        self._wanted = True
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._capture())
 
@@ -42,6 +43,11 @@ class Capturer:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _capture(self) -> None:
+        while self._wanted:
+            self._wanted = False
+            self._wanted = await self._capture_once() or self._wanted
+
+    async def _capture_once(self) -> bool:
         guard = self._guard
         hands, stack = guard.tools.hands, guard.tools.settings.stack
         identities = guard.watch.identities
@@ -50,9 +56,7 @@ class Capturer:
             found = await capture(stack, guard.watch.containers, hands.engine, hands.orchestrator, now)
         except (Unreachable, StepFailed) as error:
             found = Uncaptured(str(error))
-        again = await guard.ask(lambda: self._found(found, identities))
-        if again:
-            await self._capture()
+        return await guard.ask(lambda: self._found(found, identities))
 
     async def _found(self, found: Release | Uncaptured, identities: Identities) -> bool:
         """True where other containers run by now, so that it has to be done again."""
@@ -64,12 +68,9 @@ class Capturer:
                 guard.tell("release_not_captured", reason=found.reason)
             guard.watch.release, guard.watch.uncaptured = None, found.reason
             return False
-        started = frozenset(identity[:2] for identity in identities)
-        if guard.watch.release is not None and started == self._started:
-            # the same containers: they were started with what was captured then, not with what lies there now
-            found = replace(found, files=guard.watch.release.files)
-        self._started = started
         known = await guard.tools.ledger.newest_release(guard.name, found.fingerprint)
+        if known is not None and _ran_then(known, guard.watch.containers):
+            found = replace(found, files=_as_started(known, found))
         if known is not None and (known.files, known.services) == (found.files, found.services):
             found = known
         else:
@@ -78,3 +79,16 @@ class Capturer:
                 guard.tell("release_captured", release=found.id)
         guard.watch.release, guard.watch.uncaptured = found, ""
         return False
+
+
+def _ran_then(known: Release, containers: tuple[Container, ...]) -> bool:
+    """These containers ran already when it was captured, by whichever process of ours."""
+    return all(c.started_at is None or c.started_at <= known.captured_at for c in containers)
+
+
+def _as_started(known: Release, found: Release) -> tuple[ConfigFile, ...]:
+    """The bytes with which the containers were started, not what lies there now; and files new to us."""
+    kept = {file.path: file for file in known.files}
+    here = {file.path for file in found.files}
+    gone = (file for file in known.files if file.path not in here)
+    return (*(kept.get(file.path, file) for file in found.files), *gone)
