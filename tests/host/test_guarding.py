@@ -16,7 +16,7 @@ from tests.host.host import CONFIG, UNIT, Host
 from tests.image.built import ROOT, docker
 from tests.image.guarded import configuration, running, until_status
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.timeout(300)]  # the first one builds the images
 
 
 @pytest.fixture

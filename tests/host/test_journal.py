@@ -9,7 +9,7 @@ import pytest
 from tests.host.conftest import SECRET
 from tests.host.host import CONFIG, UNIT, Host
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.timeout(300)]  # the first one builds the images
 
 
 def test_every_event_has_fields_to_search_by(host: Host) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.host import UNIT, Host
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.timeout(300)]  # the first one builds the images
 
 
 def test_is_active_once_it_guards_and_says_what_it_guards(host: Host) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.host.conftest import guarding
 from tests.host.host import CONFIG, UNIT, Host
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.timeout(300)]  # the first one builds the images
 
 
 def test_takes_a_changed_configuration_over_without_a_restart(host: Host) -> None:

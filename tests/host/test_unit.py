@@ -6,10 +6,10 @@ import pytest
 
 from tests.host.host import UNIT, Host
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.timeout(300)]  # the first one builds the images
 
 MOST_EXPOSURE = "24"
-"""Tenths of systemd's score; a unit without any of it has 96."""
+"""Tenths of systemd's score; measured: 24 with systemd 252."""
 
 FORBIDDEN = ("/etc", "/usr", "/root", "/home", "/var/log", "/opt/ops-watchdog", "/sys", "/proc/sys")
 NEEDED = ("/opt/shop", "/var/lib/ops-watchdog", "/run/ops-watchdog")
