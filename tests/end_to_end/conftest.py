@@ -12,7 +12,7 @@ from demo.shop import Shop, build_images, lay_out
 
 from tests.conftest import ROOT
 from tests.end_to_end.fresh import keep_pristine, refresh
-from tests.end_to_end.guarded import Guarded
+from tests.end_to_end.guarded import Guarded, guarding
 from tests.end_to_end.sections import shop_section
 from tests.end_to_end.site import Site, lay_out_site
 
@@ -38,21 +38,27 @@ def shop(one_shop: Shop) -> Shop:
     return one_shop
 
 
+@pytest.fixture(scope="module")
+def watched_shop(one_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, Guarded]]:
+    """Pristine, and watched by one daemon for the tests of a module, each of which leaves it as it was."""
+    refresh(one_shop)
+    root = tmp_path_factory.mktemp("watched")
+    with guarding(root, {"shop": shop_section(one_shop, root / "backups")}) as guarded:
+        guarded.watch()
+        yield one_shop, guarded
+
+
 @pytest.fixture
 def guarded(shop: Shop, tmp_path: Path) -> Iterator[Guarded]:
     """Configured; no daemon runs yet."""
-    guarded = Guarded(tmp_path, {"shop": shop_section(shop, tmp_path / "backups")})
-    try:
+    with guarding(tmp_path, {"shop": shop_section(shop, tmp_path / "backups")}) as guarded:
         yield guarded
-    finally:
-        guarded.end()
 
 
 @pytest.fixture
 def watched(guarded: Guarded) -> Guarded:
     """The daemon runs, and knows what runs as good."""
-    guarded.start()
-    guarded.until("release_good")
+    guarded.watch()
     return guarded
 
 
@@ -68,3 +74,11 @@ def site(engine_environment: dict[str, str]) -> Iterator[Site]:
     finally:
         site.down()
         shutil.rmtree(site.directory)
+
+
+@pytest.fixture
+def watched_site(site: Site, tmp_path: Path) -> Iterator[Guarded]:
+    """The daemon runs, and knows what runs as good."""
+    with guarding(tmp_path, {"site": site.section(tmp_path / "backups")}) as guarded:
+        guarded.watch()
+        yield guarded

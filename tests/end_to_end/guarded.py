@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +68,12 @@ class Guarded:
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen(self.argv("run"), stdout=log, stderr=log, start_new_session=True)
         self.until("started", seen)
+
+    def watch(self) -> None:
+        """Start it, and wait until it knows what runs as good."""
+        seen = len(self.events())
+        self.start()
+        self.until("release_good", seen)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Returns once nothing of the process is left."""
@@ -183,11 +188,30 @@ class Guarded:
                 return []
 
 
+@contextlib.contextmanager
+def guarding(root: Path, stacks: Mapping[str, Any], **sections: Any) -> Iterator[Guarded]:
+    """Ends what still runs, however the block ends."""
+    guarded = Guarded(root, stacks, **sections)
+    try:
+        yield guarded
+    finally:
+        guarded.end()
+
+
 def moment(event: Event) -> datetime:
     return datetime.fromisoformat(event["timestamp"])
 
 
-def identity(path: Path) -> tuple[bytes, int, int, int]:
+@dataclass(frozen=True, slots=True)
+class Identity:
     """Everything that a rollback has to give back of a file."""
-    status = os.stat(path)
-    return path.read_bytes(), status.st_mode, status.st_uid, status.st_gid
+
+    content: bytes
+    mode: int
+    uid: int
+    gid: int
+
+
+def identity(path: Path) -> Identity:
+    status = path.stat()
+    return Identity(path.read_bytes(), status.st_mode, status.st_uid, status.st_gid)

@@ -6,18 +6,15 @@ Each time the shop runs version 2.0, with its schema and its own rows, and is ro
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from demo.shop import Shop
 from demo.truth import Truth, displaced_databases, read_tables, read_truth
 
 from tests.end_to_end import engine
-from tests.end_to_end.fresh import PRISTINE, refresh
+from tests.end_to_end.fresh import PRISTINE
 from tests.end_to_end.guarded import Guarded
-from tests.end_to_end.sections import shop_section
 from tests.end_to_end.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -44,16 +41,9 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(one_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    refresh(one_shop)
-    root: Path = tmp_path_factory.mktemp("killed")
-    guarded = Guarded(root, {"shop": shop_section(one_shop, root / "backups")})
-    try:
-        guarded.start()
-        guarded.until("release_good")
-        yield Scene(one_shop, guarded, read_truth(one_shop), guarded.backup())
-    finally:
-        guarded.end()
+def scene(watched_shop: tuple[Shop, Guarded]) -> Scene:
+    shop, guarded = watched_shop
+    return Scene(shop, guarded, read_truth(shop), guarded.backup())
 
 
 @pytest.fixture
