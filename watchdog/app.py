@@ -63,9 +63,10 @@ class Application:
     def outbox(self) -> Outbox:
         return self._outbox
 
-    def configure_logging(self) -> None:
+    def configure_logging(self, level: str | None = None) -> None:
+        """To stderr or the journal, as configured; a command has another level than the daemon."""
         log = self._configuration.settings.log
-        logs.configure(log.level, log.format)
+        logs.configure(level or log.level, log.format)
 
     def use(self, configuration: Configuration) -> None:
         """After a reload. `state_dir`, `socket` and `docker` need a restart: they stay as they were."""

@@ -66,7 +66,9 @@ class Context:
     def application(self) -> Application:
         from watchdog.app import Application
 
-        return Application(self.configuration)
+        application = Application(self.configuration)
+        application.configure_logging("warning")
+        return application
 
     @contextlib.asynccontextmanager
     async def converse(self, request: Mapping[str, Any]) -> AsyncIterator[Conversation]:

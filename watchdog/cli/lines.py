@@ -12,7 +12,7 @@ Event = Mapping[str, Any]
 
 SENTENCES: dict[str, Callable[[Event], str]] = {
     "backup_progress": lambda e: f"backup: {e['text']}",
-    "backup_written": lambda e: f"backup {e['timestamp']} is complete",
+    "backup_written": lambda e: f"backup {e['backup']} is complete",
     "check_changed": lambda e: f"check {e['check']} is {e['state']}{_after(e['detail'])}",
     "command_ended": lambda e: f"the command ended with exit code {e['exit_code']}",
     "deployment_started": lambda e: f"deployment {e['deployment']}: {' '.join(e['command'])}",

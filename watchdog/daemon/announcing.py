@@ -40,7 +40,7 @@ class Announcement:
         self._command = command
         self._allowed = allowed
         self._write_backup = write_backup
-        self._running = False
+        self.running = False
 
     async def run(self) -> Deployment:
         """Under the stack's lock. Returns the deployment with its command ended, not yet judged."""
@@ -56,13 +56,13 @@ class Announcement:
 
     async def end_command(self) -> None:
         """The verdict fell while it runs, or it is over already: either way nothing of it is left."""
-        if self._running:
+        if self.running:
             await self._command.end()
 
     async def _run_command(self) -> tuple[int, str]:
         """Its exit code, and a reason where it did not end by itself."""
         limit = self._guard.tools.settings.deployment.command_timeout
-        self._running = True
+        self.running = True
         try:
             async with asyncio.timeout(limit.total_seconds()):
                 return await self._command.run(), ""
@@ -72,7 +72,7 @@ class Announcement:
         except WatchdogError as error:
             return TIMED_OUT, str(error)
         finally:
-            self._running = False
+            self.running = False
 
     async def _backup_before(self) -> Backup | None:
         """Without proof of what runs there is nothing to come back to: say so before, not after."""
@@ -108,7 +108,7 @@ class Announcement:
             started_at=now,
             command=self._command.argv,
             from_fingerprint=watch.fingerprint,
-            target_release=watch.good.id if watch.good else None,
+            target_release=watch.target,
             backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
             baseline=watch.baseline(),
             baseline_red=watch.red(guard.tools.settings.checks),

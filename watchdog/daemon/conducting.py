@@ -55,6 +55,11 @@ class Conductor:
         return self._work is not None and not self._work.done()
 
     @property
+    def changing(self) -> bool:
+        """Containers come and go by our doing now: a rollback, or the command of a deployment."""
+        return self.rolling_back or (self._announcement is not None and self._announcement.running)
+
+    @property
     def doing(self) -> str:
         return self._doing if self.busy else ""
 
@@ -87,7 +92,7 @@ class Conductor:
         backup = await guard.tools.make_backup(
             release, containers, reason, lambda text: guard.tell("backup_progress", text=text)
         )
-        guard.tell("backup_written", timestamp=backup.timestamp, reason=reason)
+        guard.tell("backup_written", backup=backup.timestamp, reason=reason)
         return backup
 
     async def deploy(self, command: Command, allowed: bool) -> dict[str, Any]:

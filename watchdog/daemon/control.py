@@ -75,6 +75,7 @@ class ControlServer:
         self._path = path
         self._guards = guards
         self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Raises `Refused` where another daemon answers on the socket, or it cannot be made."""
@@ -83,7 +84,7 @@ class ControlServer:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.unlink(missing_ok=True)
-            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LINE_LIMIT)
+            self._server = await asyncio.start_unix_server(self._accept, self._path, limit=LINE_LIMIT)
             os.chmod(self._path, MODE)
             with contextlib.suppress(KeyError):
                 os.chown(self._path, -1, grp.getgrnam(GROUP).gr_gid)
@@ -91,9 +92,18 @@ class ControlServer:
             raise Refused(f"the control socket {self._path} cannot be made: {error.strerror}") from error
 
     async def stop(self) -> None:
+        """Clients that still wait are told that the daemon stops."""
         if self._server is not None:
             self._server.close()
             self._path.unlink(missing_ok=True)
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = asyncio.create_task(self._serve(reader, writer))
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer)
@@ -101,6 +111,10 @@ class ControlServer:
             connection.send({"result": await self._answer(connection)})
         except WatchdogError as error:
             connection.send({"error": {"kind": type(error).__name__, "message": str(error)}})
+        except asyncio.CancelledError:
+            told = "the daemon stops; 'ops-watchdog status' shows where this stands once it runs again"
+            connection.send({"error": {"kind": "Unreachable", "message": told}})
+            raise
         except Exception:  # one client's fault must not end the daemon
             log.exception("control_request_failed")
             connection.send(

@@ -22,7 +22,7 @@ from watchdog.daemon.judging import judge, over
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Progress, Tick
 from watchdog.daemon.observing import notice
 from watchdog.daemon.tools import Tools
-from watchdog.daemon.watch import Watch
+from watchdog.daemon.watch import Identities, Watch
 from watchdog.deploy.changes import merge
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import Unreachable, WatchdogError
@@ -51,6 +51,7 @@ class Guard:
         self.capturer = Capturer(self)
         self._progressed_at = tools.hands.clock.monotonic()
         self.adopted = asyncio.Event()
+        self._asked_capture_of: Identities = frozenset()
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._listeners: set[Progress] = set()
 
@@ -184,7 +185,6 @@ class Guard:
 
     async def look(self) -> None:
         """Inspect the project, notice a deployment, and see to the capture of what runs."""
-        before = self.watch.identities
         try:
             containers = await self.tools.hands.engine.containers(self.tools.settings.stack.project)
         except Unreachable as error:
@@ -196,7 +196,14 @@ class Guard:
         previous = self.watch.containers
         self.watch.containers, self.watch.looked_at, self.watch.reachable = containers, now, True
         await notice(self, previous, now)
-        if self.watch.identities != before or self.watch.release is None:
+        self._see_to_capture()
+
+    def _see_to_capture(self) -> None:
+        """Not in the middle of a change of ours: half a release is none, and hashing costs a process."""
+        if self.conductor.changing:
+            return
+        if self.watch.identities != self._asked_capture_of or self.watch.release is None:
+            self._asked_capture_of = self.watch.identities
             self.capturer.soon()
 
     async def take_for_granted(self, *records: Record) -> None:

@@ -57,7 +57,6 @@ def _deployment(
     guard: Guard, superseded: Deployment | None, previous: Containers, now: datetime
 ) -> Deployment:
     """The baseline is what the last look showed; of a superseded deployment the services stay expected."""
-    good = guard.watch.good
     ran = frozenset(c.service for c in previous if c.running and not c.one_off)
     return Deployment(
         id=f"{timestamp(now)}-{guard.name}",
@@ -66,7 +65,7 @@ def _deployment(
         phase=Phase.MONITORING,
         started_at=now,
         command_ended_at=now,
-        target_release=good.id if good else None,
+        target_release=guard.watch.target,
         baseline={c.id: c.restart_count for c in previous},
         baseline_red=guard.watch.red(guard.tools.settings.checks),
         baseline_unhealthy=frozenset(c.service for c in previous if c.health is Health.UNHEALTHY),

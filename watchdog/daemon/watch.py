@@ -49,6 +49,17 @@ class Watch:
         """Containers, when they were started, and whether they ended: what a capture depends on."""
         return frozenset((c.id, c.started_at, c.ended) for c in self.containers)
 
+    @property
+    def target(self) -> str | None:
+        """The ID of the release to go back to: the last known good, as it runs now where it does.
+
+        The newer capture knows which services a person has stopped since.
+        """
+        if self.good is None:
+            return None
+        current = self.release
+        return current.id if current and current.fingerprint == self.good.fingerprint else self.good.id
+
     def red(self, checks: tuple[Check, ...]) -> frozenset[str]:
         """Required checks that are red now; where nothing runs at all, none can be a surprise."""
         if not self.containers:

@@ -32,7 +32,7 @@ def signals(window: Window, view: View, now: datetime) -> tuple[Signal, ...]:
     found += _restarts(window, containers, now)
     regressions = (_unless_broken_before(window, signal) for signal in found)
     checks = (signal for state in view.checks for signal in _check(window, view, state, now))
-    return (*_command(window), *regressions, *checks)
+    return (*regressions, *checks, *_command(window))  # last: the exit code repeats what a service showed
 
 
 def _concerns(window: Window, container: Container) -> bool:

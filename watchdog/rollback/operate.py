@@ -195,7 +195,12 @@ def _started(operation: Operation) -> Alert:
 
 def _finished(operation: Operation, steps: tuple[StepRecord, ...]) -> Alert:
     seconds = sum(step.seconds for step in steps)
-    parts = [operation.detail, ADVICE.get(operation.outcome, ""), *_displaced_lines(_displaced(steps))]
+    parts = [
+        *operation.reasons,
+        operation.detail,
+        ADVICE.get(operation.outcome, ""),
+        *_displaced_lines(_displaced(steps)),
+    ]
     text = "\n".join(part for part in parts if part)
     title = f"rollback {operation.outcome} after {seconds:.1f} s"
     at = operation.ended_at or operation.started_at
