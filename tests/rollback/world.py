@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 from tests.fakes import FakeClock, FakeEngine, ScriptedProber
 from tests.health.samples import check
@@ -16,6 +17,7 @@ from tests.rollback.samples import deployment
 from tests.stack.project import FileOrchestrator
 from watchdog.adapters.file_lock import FileLock
 from watchdog.adapters.sqlite_ledger import SqliteLedger
+from watchdog.backup.backup import Backup
 from watchdog.database.ports import Cluster
 from watchdog.deploy.capture import Uncaptured, capture
 from watchdog.errors import Unreachable
@@ -121,6 +123,7 @@ class World:
         self.ledger = WatchedLedger(root / "state.db")
         self.told: list[tuple[str, str]] = []
         self.alerts_waiting = 0
+        self.backup: Backup | None = None
 
     async def deploy(self, version: str) -> None:
         """Change the files, let the tags mean this version's images, bring it up."""
@@ -182,7 +185,7 @@ class World:
 
     async def roll_back(self, target: Release, plan: str = "full") -> Operation:
         request = operate.Request(
-            target=Target(target, None),
+            target=Target(target, self.backup),
             plan=plan,
             actor="automatic",
             reasons=("api: HTTP 500",),
@@ -191,9 +194,10 @@ class World:
         )
         return await operate.begin(request, self.hands(), self.ledger, self.tell, self.wake)
 
-    def reborn(self) -> World:
+    def reborn(self) -> Self:
         """The same disk and engine under a new process."""
-        next_one = World(self.root)
+        next_one = type(self)(self.root)
+        next_one.stack, next_one.backup = self.stack, self.backup
         next_one.engine.projects, next_one.engine.images = self.engine.projects, self.engine.images
         return next_one
 
@@ -203,7 +207,7 @@ class World:
         if not newest or not newest[0].open:
             return None
         return await operate.resume(
-            newest[0], Target(target, None), self.hands(), self.ledger, self.tell, self.wake
+            newest[0], Target(target, self.backup), self.hands(), self.ledger, self.tell, self.wake
         )
 
 

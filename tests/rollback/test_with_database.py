@@ -1,0 +1,168 @@
+"""Database, images and files go back together, on a real PostgreSQL; nothing is lost, wherever it dies."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.postgres_server import Server
+from tests.rollback.samples import deployment
+from tests.rollback.world import Touch, World, undisturbed
+from watchdog.backup.writer import take
+from watchdog.clock import SystemClock
+from watchdog.database.ports import Cluster
+from watchdog.rollback.operation import Outcome
+from watchdog.rollback.run import Hands
+from watchdog.stack import Database, Release
+
+pytestmark = pytest.mark.engine
+BACKED_UP, LATER = "before@example.com", "later@example.com"
+
+
+class WatchedClusters:
+    """Finds the test's server, and tells `touch` before each visit."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.touch: Touch = undisturbed
+
+    async def of(self, database: Database, operation: str = "") -> Cluster:
+        await self.touch("cluster")
+        return self.server.cluster(database.name, operation)
+
+
+class DatabaseWorld(World):
+    """A world with a real database; its time is real too, since a fence waits for sessions to end."""
+
+    clusters: WatchedClusters
+
+    def hands(self) -> Hands:
+        return replace(super().hands(), clusters=self.clusters, clock=SystemClock())
+
+    def users(self) -> set[object]:
+        wanted = f"SELECT email FROM users WHERE email IN ('{BACKED_UP}', '{LATER}')"
+        return {email for (email,) in self.clusters.server.sql(self.stack.databases[0].name, wanted)}
+
+
+Broken = tuple[DatabaseWorld, Release]
+
+
+async def broken_deployment(root: Path, server: Server, database: str) -> Broken:
+    """Version 1 and its backup; then version 2, which changed the schema, and a row of a user."""
+    root.mkdir(exist_ok=True)
+    world = DatabaseWorld(root)
+    world.clusters = WatchedClusters(server)
+    world.stack = replace(world.stack, databases=(Database("database", database, "shop"),))
+    await world.deploy("1")
+    good = await world.release()
+    server.sql(database, f"INSERT INTO users (email) VALUES ('{BACKED_UP}')")
+    dumpers, backups = {database: server.cluster(database)}, root / "backups"
+    world.backup = await take(
+        world.stack, good, [server.container], dumpers, backups, clock=SystemClock(), reason="test"
+    )
+    await world.deploy("2")
+    server.sql(database, "ALTER TABLE users ADD phone text", f"INSERT INTO users (email) VALUES ('{LATER}')")
+    await world.ledger.write(good, deployment())
+    return world, good
+
+
+@pytest.fixture
+async def broken(tmp_path: Path, server: Server, database: str) -> AsyncIterator[Broken]:
+    world, good = await broken_deployment(tmp_path, server, database)
+    yield world, good
+    await world.ledger.close()
+
+
+async def displaced(world: DatabaseWorld) -> str:
+    """The name under which the former database stays, from the journal."""
+    [operation] = await world.ledger.operations("shop")
+    [step] = [s for s in await world.ledger.steps(operation.id) if s.step == "restore_database"]
+    return str(step.facts["displaced"][world.stack.databases[0].name])
+
+
+async def require_all_back(world: DatabaseWorld, good: Release) -> None:
+    """Images, files, schema and rows; and every later row in the displaced database."""
+    assert await world.release() == good
+    assert world.users() == {BACKED_UP}
+    server, name = world.clusters.server, world.stack.databases[0].name
+    columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'phone'"
+    assert server.sql(name, columns) == [(0,)]
+    former = await displaced(world)
+    assert server.databases(name) == {name: True, former: True}
+    assert server.sql(former, columns) == [(1,)]
+    assert server.sql(former, f"SELECT count(*) FROM users WHERE email = '{LATER}'") == [(1,)]
+
+
+async def test_database_images_and_files_go_back_together(broken: Broken) -> None:
+    world, good = broken
+    operation = await world.roll_back(good)
+    assert (operation.outcome, operation.detail) == (Outcome.SUCCEEDED, "")
+    await require_all_back(world, good)
+    report = (world.root / "incidents" / operation.id / "incident.md").read_text()
+    assert await displaced(world) in report
+
+
+async def test_a_kept_database_keeps_every_row(broken: Broken) -> None:
+    world, good = broken
+    operation = await world.roll_back(good, "keep database")
+    assert operation.outcome is Outcome.SUCCEEDED
+    assert world.users() == {BACKED_UP, LATER}
+
+
+async def test_a_backup_that_holds_something_else_aborts_with_the_live_database_untouched(
+    broken: Broken,
+) -> None:
+    """The dump restores, but is not what its account says: found before the swap."""
+    world, good = broken
+    assert world.backup is not None
+    [dump] = world.backup.dumps
+    users = replace(dump.account.contents.tables["public.users"], rows=7)
+    contents = replace(dump.account.contents, tables={**dump.account.contents.tables, "public.users": users})
+    dump = replace(dump, account=replace(dump.account, contents=contents))
+    world.backup = replace(world.backup, dumps=(dump,))
+    operation = await world.roll_back(good)
+    assert operation.outcome is Outcome.ABORTED
+    assert operation.detail.startswith("restore_database failed: ")
+    assert "public.users" in operation.detail
+    assert world.begun == ["preflight", "stop_services", "restore_database", "start_again"]
+    assert (await world.running())["backend"] == "sha256:backend-2"
+    assert world.users() == {BACKED_UP, LATER}
+
+
+class Death(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize(
+    ("at", "time"),
+    [("cluster", n) for n in range(5)] + [("config_hashes", 0), ("tag", 0), ("up", 0), ("probe", 0)],
+)
+async def test_wherever_it_dies_the_next_process_brings_all_of_it_back(
+    broken: Broken, at: str, time: int
+) -> None:
+    """`cluster`: in preflight, before restoring, before swapping, before lifting the fence, at the end."""
+    world, good = broken
+    left = time
+
+    async def die(place: str) -> None:
+        nonlocal left
+        left -= place == at
+        if left < 0:
+            raise Death
+
+    world.let(die)
+    world.clusters.touch = die
+    with contextlib.suppress(Death):
+        await world.roll_back(good)
+        pytest.fail("it lived")
+    following = world.reborn()
+    following.clusters = WatchedClusters(world.clusters.server)
+    ended = await following.resume(good)
+    if ended is not None:  # the last visit comes after the end was written
+        assert (ended.outcome, ended.detail) == (Outcome.SUCCEEDED, "")
+        await require_all_back(following, good)
+    await following.ledger.close()
