@@ -16,5 +16,11 @@ async def restart_services(run: Run) -> dict[str, Any]:
             await unfence(await run.hands.clusters.of(database, run.operation.id), [database.name])
     services = [s.service for s in run.target.services if s.running and run.in_scope(s.service)]
     await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT)
-    await put_policies_back(run, {s.service for s in run.target.services})
+    await put_policies_back(run, _of_target(run))
     return {"started": services}
+
+
+def _of_target(run: Run) -> set[str]:
+    """Without those that stay stopped in the failed release's image: they must not start after a reboot."""
+    images = {c["service"]: c["image_id"] for c in run.facts["preflight"]["containers"]}
+    return {s.service for s in run.target.services if s.running or images.get(s.service) == s.image_id}
