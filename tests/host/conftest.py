@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +40,7 @@ def machine(engine_environment: dict[str, str], shared: Path) -> Iterator[Host]:
     assert socket.startswith("/"), "this test mounts the engine's socket: DOCKER_HOST must be unix://"
     host = boot(socket, shared)
     try:
-        subprocess.run(["docker", "exec", host.name, "systemctl", "is-system-running", "--wait"], check=False)
+        host.until(host.booted)
         yield host
     finally:
         docker("rm", "--force", "--volumes", host.name)

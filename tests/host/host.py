@@ -34,6 +34,12 @@ class Host:
     def run(self, *argv: str) -> str:
         return docker("exec", self.name, *argv)
 
+    def booted(self) -> bool:
+        """systemd answers and has finished; degraded: a unit failed, as ours does unconfigured."""
+        argv = ["docker", "exec", self.name, "systemctl", "is-system-running"]
+        said = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+        return said in ("running", "degraded")
+
     def systemctl(self, *argv: str) -> str:
         return self.run("systemctl", *argv)
 
@@ -84,7 +90,7 @@ class Host:
         """Asks again and again; each question is a process of its own, which is pause enough."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, self.systemctl("status", "--no-pager", UNIT)
+            assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s"
 
 
 def build() -> str:
