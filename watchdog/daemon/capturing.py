@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from watchdog.clock import timestamp
 from watchdog.daemon.watch import Identities
 from watchdog.deploy.capture import Uncaptured, capture
 from watchdog.errors import StepFailed, Unreachable
@@ -64,6 +65,8 @@ class Capturer:
         if identities != guard.watch.identities:
             return True
         if isinstance(found, Uncaptured):
+            found = await self._captured_before() or found
+        if isinstance(found, Uncaptured):
             if found.reason != guard.watch.uncaptured:
                 guard.tell("release_not_captured", reason=found.reason)
             guard.watch.release, guard.watch.uncaptured = None, found.reason
@@ -80,10 +83,22 @@ class Capturer:
         guard.watch.release, guard.watch.uncaptured = found, ""
         return False
 
+    async def _captured_before(self) -> Release | None:
+        """What runs, proven while its files lay there: by now the disk may hold the next release."""
+        guard = self._guard
+        containers, now = guard.watch.containers, guard.tools.hands.clock.now()
+        known = await guard.tools.ledger.newest_release(guard.name, guard.watch.fingerprint)
+        if known is None or not _ran_then(known, containers):
+            return None
+        ended = {c.service: c.ended for c in containers if not c.one_off}
+        services = tuple(replace(s, running=not ended[s.service]) for s in known.services)
+        identity = f"{timestamp(now)}-{known.fingerprint[:8]}"
+        return replace(known, id=identity, captured_at=now, services=services)
+
 
 def _ran_then(known: Release, containers: tuple[Container, ...]) -> bool:
     """These containers ran already when it was captured, by whichever process of ours."""
-    return all(c.started_at is None or c.started_at <= known.captured_at for c in containers)
+    return all(c.started_at is None or c.started_at < known.captured_at for c in containers)
 
 
 def _as_started(known: Release, found: Release) -> tuple[ConfigFile, ...]:
