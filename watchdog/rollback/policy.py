@@ -31,7 +31,7 @@ class DatabasePolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RollbackPolicy:
-    """`max_data_loss`: a backup older than this, at the deployment, is not restored unattended."""
+    """`max_data_loss`: a backup older than this, when a rollback is decided, is not restored unattended."""
 
     mode: Mode = Mode.AUTO
     database: DatabasePolicy = DatabasePolicy.AUTO
