@@ -42,6 +42,13 @@ LIMIT = 20.0
 """Seconds of real time after which a test that waits has failed."""
 
 
+class HostClock(FakeClock):
+    """A host's clock, which somebody may put right."""
+
+    def jump(self, by: timedelta) -> None:
+        self._now += by
+
+
 class NoServer:
     """A database server that is down."""
 
@@ -56,7 +63,7 @@ class House:
         self.root, self.srv = root, root / "srv"
         self.srv.mkdir(exist_ok=True)
         self.compose, self.env = self.srv / "compose.yml", self.srv / ".env"
-        self.clock = FakeClock()
+        self.clock = HostClock()
         self.engine = FakeEngine(self.clock)
         self.orchestrator = FileOrchestrator(self.engine)
         self.prober = ScriptedProber(self.clock)

@@ -89,6 +89,7 @@ async def test_what_was_edited_but_not_deployed_disarms_once_containers_start_ag
     house: House, guard: Guard
 ) -> None:
     house.edit("2")
+    house.clock.tick(house.deployment.min_healthy_time)
     house.engine.change("backend-1", started_at=house.clock.now())
     await house.live(guard, 5)
     assert guard.watch.release is None

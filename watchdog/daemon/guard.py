@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
 from watchdog.alert.alert import Level, alert
-from watchdog.daemon import checking
+from watchdog.daemon import checking, trusting
 from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.conducting import Conductor
-from watchdog.daemon.judging import judge, over
+from watchdog.daemon.judging import judge
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Progress, Tick
 from watchdog.daemon.observing import notice
 from watchdog.daemon.tools import Tools
@@ -26,10 +27,10 @@ from watchdog.daemon.watch import Identities, Watch
 from watchdog.deploy.changes import merge
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import Unreachable, WatchdogError
-from watchdog.health.verdict import Outcome, Verdict
+from watchdog.health.verdict import Outcome
 from watchdog.health.window import Progress as Judged
-from watchdog.rollback.ledger import Mark, Record, Seen, Standing
-from watchdog.stack import Event, Release
+from watchdog.rollback.ledger import Record, Seen
+from watchdog.stack import Event
 
 T = TypeVar("T")
 
@@ -39,6 +40,8 @@ RECONCILE = timedelta(seconds=30)
 """Events are hints: look again this often even if none came (design rule 6)."""
 TICK = timedelta(milliseconds=250)
 """While a window is open: how late a deadline may be noticed."""
+RETRY = timedelta(seconds=1)
+OWN_ERROR = "ops-watchdog met an error of its own"
 
 
 class Guard:
@@ -54,6 +57,7 @@ class Guard:
         self._asked_capture_of: Identities = frozenset()
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._listeners: set[Progress] = set()
+        self._faults: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -75,9 +79,19 @@ class Guard:
         return await reply
 
     async def reconfigure(self, tools: Tools) -> None:
-        """Other checks and policies from now on; the state of a check that stays is kept."""
+        """Other checks and policies from now on; the state of a check that stays is kept.
+
+        A check that is new during a window has no baseline: it says nothing about that deployment.
+        """
+        moved = tools.settings.stack != self.tools.settings.stack
+        fresh = {check.name for check in tools.settings.checks} - self.watch.checks.keys()
         self.tools = tools
         self.watch.checks = checking.carried_over(self.watch.checks, tools.settings.checks)
+        if (deployment := self.watch.deployment) is not None and fresh:
+            self.watch.deployment = replace(deployment, baseline_red=deployment.baseline_red | fresh)
+            await self.tools.ledger.write(self.watch.deployment)
+        if moved:
+            self.capturer.soon()
 
     def listen(self, progress: Progress) -> Callable[[], None]:
         """Be told what operations do; call the result to stop listening."""
@@ -94,11 +108,14 @@ class Guard:
     async def run(self) -> None:
         """Until cancelled. A failure in one message is alerted; the next is handled all the same."""
         structlog.contextvars.bind_contextvars(stack=self.name)
-        await self._survive(self._begin)
+        while not await self._survive(self._remember):
+            await self.tools.hands.clock.sleep(RETRY)
+        await self._survive(self.conductor.recover)
+        await self._survive(partial(self._handle, [Tick()]))
         while True:
             messages = await self._next()
             self._progressed_at = self.tools.hands.clock.monotonic()
-            await self._survive(lambda batch=messages: self._handle(batch))  # type: ignore[misc]
+            await self._survive(partial(self._handle, messages))
 
     async def _next(self) -> list[Message]:
         """Everything that waits, or a tick: a burst of hints is worth one look."""
@@ -113,17 +130,23 @@ class Guard:
             messages.append(self._inbox.get_nowait())
         return messages
 
-    async def _survive(self, function: Callable[[], Awaitable[None]]) -> None:
+    async def _survive(self, function: Callable[[], Awaitable[None]]) -> bool:
+        """False where it failed. An error of ours is logged each time, and alerted once."""
         try:
             await function()
         except WatchdogError as error:
             log.warning("guard_message_failed", reason=str(error))
+            return False
         except Exception as error:  # this loop must survive: a dead guard protects nobody
             log.exception("guard_failed")
-            await self.alert(Level.CRITICAL, "ops-watchdog met an error of its own", repr(type(error)))
+            if (fault := repr(error)) not in self._faults:
+                self._faults.add(fault)
+                await self._survive(partial(self.alert, Level.CRITICAL, OWN_ERROR, type(error).__name__))
+            return False
+        return True
 
-    async def _begin(self) -> None:
-        """Take up what the ledger knows, finish what a dead process left, look for the first time."""
+    async def _remember(self) -> None:
+        """Take up what the ledger knows."""
         ledger = self.tools.ledger
         seen = await ledger.seen(self.name)
         self.watch.known = seen.services if seen else ()
@@ -135,26 +158,31 @@ class Guard:
             self.watch.deployment = newest[0]
             self.watch.progress = Judged(healthy_at=newest[0].healthy_at)
         await checking.restore(self)
-        await self.conductor.recover()
-        await self.look()
-        await self._judge()
 
     async def _handle(self, messages: list[Message]) -> None:
-        look = False
+        """Each message by itself, so that one that fails takes no other with it; then look and judge."""
         for message in messages:
-            match message:
-                case Hint(event):
-                    self._note(event)
-                    look = True
-                case Probed(sample):
-                    await checking.count(self, sample)
-                case Tick():
-                    look = look or self._stale()
-                case Call(function, reply):
-                    await self._answer(function, reply)
-        if look:
+            await self._survive(partial(self._receive, message))
+        if self._stale() or any(isinstance(m, Hint) for m in messages) or self._would_fail():
             await self.look()
         await self._judge()
+
+    async def _receive(self, message: Message) -> None:
+        match message:
+            case Hint(event):
+                self._note(event)
+            case Probed(sample):
+                await checking.count(self, sample)
+            case Call(function, reply):
+                await self._answer(function, reply)
+
+    def _would_fail(self) -> bool:
+        """Nobody is judged by an old look: events are hints, inspect is truth."""
+        deployment = self.watch.deployment
+        if deployment is None or not deployment.open or self.conductor.rolling_back:
+            return False
+        now = self.tools.hands.clock.now()
+        return judge(self.watch, self.tools.settings, now).outcome is Outcome.FAILED
 
     def _note(self, event: Event) -> None:
         if event.action == "kill":
@@ -164,14 +192,16 @@ class Guard:
 
     def _stale(self) -> bool:
         looked = self.watch.looked_at
-        return looked is None or self.tools.hands.clock.now() - looked >= RECONCILE
+        return looked is None or self.tools.hands.clock.monotonic() - looked >= RECONCILE.total_seconds()
 
     async def _answer(self, function: Callable[[], Awaitable[Any]], reply: asyncio.Future[Any]) -> None:
         try:
             result = await function()
-        except WatchdogError as error:
-            if not reply.done():
+        except Exception as error:
+            if not reply.done():  # whoever asked must not wait for ever
                 reply.set_exception(error)
+            if not isinstance(error, WatchdogError):
+                raise
         else:
             if not reply.done():
                 reply.set_result(result)
@@ -188,14 +218,19 @@ class Guard:
         try:
             containers = await self.tools.hands.engine.containers(self.tools.settings.stack.project)
         except Unreachable as error:
-            if self.watch.reachable:
+            reached, self.watch.reachable, self.watch.unreachable = self.watch.reachable, False, str(error)
+            if reached:
                 await self.alert(Level.WARNING, "Docker does not answer", str(error))
-            self.watch.reachable, self.watch.unreachable = False, str(error)
             return
-        now = self.tools.hands.clock.now()
+        clock = self.tools.hands.clock
         previous = self.watch.containers
-        self.watch.containers, self.watch.looked_at, self.watch.reachable = containers, now, True
-        await notice(self, previous, now)
+        self.watch.containers, self.watch.looked_at, self.watch.reachable = (
+            containers,
+            clock.monotonic(),
+            True,
+        )
+        self.watch.stopped &= {container.id for container in containers}
+        await notice(self, previous, clock.now())
         self._see_to_capture()
 
     def _see_to_capture(self) -> None:
@@ -208,15 +243,15 @@ class Guard:
 
     async def take_for_granted(self, *records: Record) -> None:
         """What runs now is no news from here on."""
-        self.watch.known = merge(self.watch.known, self.watch.containers)
-        now = self.tools.hands.clock.now()
-        await self.tools.ledger.write(Seen(self.name, self.watch.known, now), *records)
+        known = merge(self.watch.known, self.watch.containers)
+        await self.tools.ledger.write(Seen(self.name, known, self.tools.hands.clock.now()), *records)
+        self.watch.known = known
 
     async def open(self, deployment: Deployment, *records: Record) -> None:
         """Begin to judge a deployment."""
+        await self.take_for_granted(*(records or (deployment,)))
         self.watch.deployment = deployment
         self.watch.progress = Judged()
-        await self.take_for_granted(*(records or (deployment,)))
 
     async def _judge(self) -> None:
         """Ask for the verdict where there is something to judge: a deployment, or the first release."""
@@ -231,47 +266,15 @@ class Guard:
         found = judge(self.watch, self.tools.settings, now)
         self.watch.progress = found.progress
         if deployment is None:
-            await self._adopt(found)
+            await trusting.adopt(self, found)
         elif found.outcome is Outcome.FAILED:
             await self.conductor.failed(deployment, found.reasons)
         elif found.outcome is Outcome.HEALTHY:
-            await self._healthy(deployment, now)
+            await trusting.healthy(self, deployment, now)
 
     @property
     def _adopting(self) -> bool:
         return self.watch.good is None and bool(self.watch.containers)
-
-    async def _adopt(self, found: Verdict) -> None:
-        """First start: what runs is the last known good release once it has been green long enough."""
-        if found.outcome is Outcome.FAILED:
-            self.watch.adopting_since, self.watch.progress = None, Judged()
-        elif found.outcome is Outcome.HEALTHY and self.watch.release is not None:
-            await self._mark_good(self.watch.release, "adopted: green since first seen")
-
-    async def _healthy(self, deployment: Deployment, now: datetime) -> None:
-        if deployment.healthy_at is None:
-            deployment = replace(deployment, healthy_at=now)
-            self.watch.deployment = deployment
-            await self.tools.ledger.write(deployment)
-            self.tell("deployment_healthy", deployment=deployment.id)
-            self.conductor.settle(deployment.id, "healthy")
-        if over(deployment, self.tools.settings.deployment, now):
-            await self._close_good(deployment, now)
-
-    async def _close_good(self, deployment: Deployment, now: datetime) -> None:
-        ended = replace(deployment, phase=Phase.GOOD, ended_at=now, to_fingerprint=self.watch.fingerprint)
-        self.watch.deployment = None
-        await self.take_for_granted(ended)
-        self.tell("deployment_good", deployment=deployment.id)
-        if self.watch.release is not None:
-            await self._mark_good(self.watch.release, f"healthy through the window of {deployment.id}")
-
-    async def _mark_good(self, release: Release, reason: str) -> None:
-        self.watch.good = release
-        self.adopted.set()
-        now = self.tools.hands.clock.now()
-        await self.tools.ledger.write(Mark(self.name, release.fingerprint, Standing.GOOD, now, reason))
-        self.tell("release_good", release=release.id, reason=reason)
 
     async def alert(self, level: Level, title: str, text: str, *records: Record) -> None:
         """Queue an alert in one transaction with the records that it is about."""

@@ -21,12 +21,13 @@ class Watch:
     """The guard's memory; whatever must outlive the process is in the ledger as well.
 
     `known` is what is taken for granted: containers of another making are a deployment. `stopped` holds the
-    IDs of containers that somebody told to stop. `release` is what runs, once proven; `uncaptured` why not.
+    IDs of containers that somebody told to stop. `looked_at` is monotonic. `release` is what runs, once
+    proven; `uncaptured` why not.
     """
 
     checks: dict[str, CheckState]
     containers: tuple[Container, ...] = ()
-    looked_at: datetime | None = None
+    looked_at: float | None = None
     reachable: bool = True
     unreachable: str = ""
     known: Parts = ()
