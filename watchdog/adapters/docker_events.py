@@ -143,7 +143,8 @@ class _Reader(threading.Thread):
         if left <= 0:
             raise TimeoutError
         if self._messages.empty():
-            return await asyncio.wait_for(self._messages.get(), left)
+            async with asyncio.timeout(left):
+                return await self._messages.get()
         return self._messages.get_nowait()
 
     def run(self) -> None:

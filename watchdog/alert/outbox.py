@@ -7,6 +7,7 @@ receiver says decides (design rule 11): taken, try later, try plainer, or never.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from watchdog.alert import slack
-from watchdog.alert.alert import Alert
+from watchdog.alert.alert import Alert, Level
 from watchdog.clock import Clock
 from watchdog.errors import Unreachable
 
@@ -79,11 +80,10 @@ class Outbox:
             self._woken.clear()
             due = await self.deliver_due()
             pause = FIRST_PAUSE if due else LONGEST_PAUSE
-            with_timeout = asyncio.wait_for(self._woken.wait(), pause.total_seconds())
-            try:
-                await with_timeout
-            except TimeoutError:
-                continue
+            # not asyncio.wait_for: before Python 3.12 it may swallow a cancellation, and then nothing ends
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause.total_seconds()):
+                    await self._woken.wait()
 
     async def deliver_due(self) -> bool:
         """Try each alert whose time has come; True where some are still waiting.
@@ -107,7 +107,8 @@ class Outbox:
     async def _deliver(self, alert: Alert) -> Alert:
         now = self._clock.now()
         if self._messenger is None:
-            log.warning("alert", stack=alert.stack, urgency=alert.level, title=alert.title, text=alert.text)
+            say = {Level.INFO: log.info, Level.WARNING: log.warning, Level.CRITICAL: log.critical}
+            say[alert.level]("alert", stack=alert.stack, title=alert.title, text=alert.text)
             return replace(alert, sent_at=now, attempts=alert.attempts + 1)
         try:
             response = await self._messenger.post(slack.message(alert))

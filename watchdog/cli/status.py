@@ -45,7 +45,7 @@ def _show(console: Console, status: dict[str, Any]) -> None:
     console.print(_table("service", status["services"], ("service", "state", "health", "image", "restarts")))
     console.print(_table("check", status["checks"], ("check", "state", "since", "detail")))
     backups = status["backups"]
-    console.print(f"{backups['count']} backups in {backups['directory']}, newest {backups['newest'] or '-'}")
+    console.print(f"backups: {backups['count']} in {backups['directory']}, newest {backups['newest'] or '-'}")
 
 
 def _show_last(console: Console, what: str, document: dict[str, Any] | None, state: str) -> None:

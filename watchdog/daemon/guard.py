@@ -122,7 +122,8 @@ class Guard:
         deployment = self.watch.deployment
         pause = TICK if deployment or self.watch.good is None else RECONCILE
         try:
-            first = await asyncio.wait_for(self._inbox.get(), pause.total_seconds())
+            async with asyncio.timeout(pause.total_seconds()):
+                first = await self._inbox.get()
         except TimeoutError:
             return [Tick()]
         messages = [first]

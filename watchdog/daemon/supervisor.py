@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,6 +24,8 @@ from watchdog.settings.load import Configuration
 
 log = structlog.get_logger(__name__)
 
+END_WITHIN = timedelta(seconds=20)
+"""Far below systemd's TimeoutStopSec: what does not end by then is left to the journal."""
 DEFAULT_ALIVE = timedelta(seconds=10)
 
 
@@ -108,9 +109,8 @@ class Supervisor:
             await post.stop()
         for task in tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        log.info("stopped")
+        _, left = await asyncio.wait(tasks, timeout=END_WITHIN.total_seconds())
+        log.info("stopped", unfinished=[task.get_name() for task in left])
 
     def _add(self, settings: StackSettings) -> None:
         post = Post(self._workshop.tools(settings))
