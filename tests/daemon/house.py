@@ -74,6 +74,7 @@ class House:
         self.deployment = DeploymentPolicy()
         self.rollback = RollbackPolicy()
         self.events: list[dict[str, Any]] = []
+        self.work_done = asyncio.Event()
         self._heard = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
@@ -159,6 +160,10 @@ class House:
         await self.handled(guard)
         await guard.capturer.done()
         return guard
+
+    async def at_work(self) -> None:
+        """An operation that takes until `work_done`."""
+        await self.work_done.wait()
 
     async def go_home(self, guard: Guard) -> None:
         """The guard's process ends."""

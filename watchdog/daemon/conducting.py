@@ -17,11 +17,12 @@ import structlog
 from watchdog.alert.alert import Level
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import catalogue
+from watchdog.daemon import trusting
 from watchdog.daemon.announcing import Announcement
 from watchdog.daemon.reacting import react
 from watchdog.daemon.tools import Command
 from watchdog.deploy.deployment import Deployment, Phase
-from watchdog.errors import Busy, Refused
+from watchdog.errors import Busy
 from watchdog.rollback import operate
 from watchdog.rollback.ledger import Mark, Standing
 from watchdog.rollback.operation import Operation, Outcome, StepRecord
@@ -32,7 +33,12 @@ if TYPE_CHECKING:  # the guard owns its conductor
 
 log = structlog.get_logger(__name__)
 
-
+PAUSE = timedelta(seconds=2)
+"""Before a rollback that met somebody else's lock is tried again."""
+BROKEN_OFF = (
+    "Look at what runs now. Starting the daemon again goes on with it ('systemctl restart ops-watchdog'); "
+    "'ops-watchdog status' shows where it stands."
+)
 TOO_OLD = timedelta(days=1)
 """A journal older than this is reported, not acted upon (field notes, Rolling back 11)."""
 
@@ -97,13 +103,20 @@ class Conductor:
 
     async def deploy(self, command: Command, allowed: bool) -> dict[str, Any]:
         """An announced deployment: backup, command, and the wait until it is healthy or dealt with."""
-        self._announcement = Announcement(self._guard, command, allowed, self.write_backup)
-        deployment = await self.run(f"deploy {' '.join(command.argv)}", self._announcement.run())
+        announcement = Announcement(self._guard, command, allowed, self.write_backup)
+        deployment = await self.run(f"deploy {' '.join(command.argv)}", self._announce(announcement))
         settled = self._settled.setdefault(deployment.id, asyncio.get_running_loop().create_future())
         await self._guard.ask(self.follow_up)
         state = await settled
         self._settled.pop(deployment.id, None)
         return {"deployment": deployment.id, "state": state, "backup": deployment.backup}
+
+    async def _announce(self, announcement: Announcement) -> Deployment:
+        self._announcement = announcement
+        try:
+            return await announcement.run()
+        finally:
+            self._announcement = None
 
     async def failed(self, deployment: Deployment, reasons: tuple[str, ...]) -> None:
         """The verdict fell. The command and all that it started end before anything else happens."""
@@ -121,41 +134,57 @@ class Conductor:
         await self.follow_up()
 
     async def follow_up(self) -> None:
-        """React to a failed deployment once nothing of ours is at work any more."""
+        """React to a failed deployment once nothing of ours is at work any more, and Docker can be asked."""
         guard = self._guard
         deployment = guard.watch.deployment
-        if deployment is None or deployment.phase is not Phase.FAILED or self.busy:
+        if deployment is None or deployment.phase is not Phase.FAILED:
+            return
+        if self.busy or not guard.watch.reachable:
             return
         reaction = await react(guard.tools, guard.watch, deployment)
         now = guard.tools.hands.clock.now()
         ended = replace(deployment, ended_at=now)
-        guard.watch.deployment = None
         if reaction.request is None:
             reason = "; ".join(deployment.reasons)
             failed = Mark(guard.name, guard.watch.fingerprint, Standing.FAILED, now, reason)
             title = "deployment failed and was not rolled back"
             text = "\n".join([*deployment.reasons, f"Not rolled back: {reaction.refusal}"])
             await guard.alert(Level.CRITICAL, title, text, ended, failed)
+            guard.watch.deployment = None
             guard.tell("not_rolled_back", deployment=deployment.id, reason=reaction.refusal)
             self.settle(deployment.id, "failed")
             return
+        guard.watch.deployment = None
         guard.tell("rollback_decided", deployment=deployment.id, release=reaction.request.target.release.id)
-        self._spawn(deployment.id, self.roll_back(reaction.request))
+        self._keep(asyncio.create_task(self._react(deployment, reaction.request)))
 
-    def _spawn(self, deployment: str, work: Coroutine[Any, Any, Operation]) -> None:
-        def done(task: asyncio.Task[Operation]) -> None:
-            self.rolling_back = False
-            if task.cancelled():
-                return
-            error = task.exception()
-            if error is not None:
-                log.error("rollback_not_run", reason=str(error))
-            succeeded = error is None and task.result().outcome is Outcome.SUCCEEDED
+    async def _react(self, deployment: Deployment, request: operate.Request) -> None:
+        """Roll back. Where something else was quicker, decide anew once it has ended: nothing is dropped."""
+        try:
+            await self._see_through(deployment.id, self.roll_back(request))
+        except Busy as error:
+            self._guard.tell("rollback_waits", deployment=deployment.id, reason=str(error))
+            await self._guard.tools.hands.clock.sleep(PAUSE)
+            await self._guard.ask(lambda: self._take_back(deployment))
+
+    async def _take_back(self, deployment: Deployment) -> None:
+        if self._guard.watch.deployment is None:
+            self._guard.watch.deployment = deployment
+
+    async def _see_through(self, deployment: str, work: Coroutine[Any, Any, Operation]) -> None:
+        """Nobody else waits for this rollback: a fault of it must not vanish."""
+        try:
+            operation = await work
+        except Busy:
+            raise
+        except Exception as error:
+            log.exception("rollback_failed")
+            await self._guard.alert(Level.CRITICAL, "rollback broke off", f"{error!r}\n{BROKEN_OFF}")
+            self._guard.tell("rollback_broke_off", deployment=deployment)
+            self.settle(deployment, "failed")
+        else:
+            succeeded = operation.outcome is Outcome.SUCCEEDED
             self.settle(deployment, "rolled back" if succeeded else "failed")
-
-        task = asyncio.create_task(work)
-        task.add_done_callback(done)
-        self._keep(task)
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         """The loop holds tasks weakly only."""
@@ -177,21 +206,12 @@ class Conductor:
         self.rolling_back = True
         try:
             operation = await work
+            outcome = {"outcome": operation.outcome, "detail": operation.detail}
+            guard.tell("rollback_ended", operation=operation.id, **outcome)
+            await guard.ask(lambda: trusting.after_rollback(guard, operation))
         finally:
             self.rolling_back = False
-        guard.tell(
-            "rollback_ended", operation=operation.id, outcome=operation.outcome, detail=operation.detail
-        )
-        await guard.ask(lambda: self._after_rollback(operation))
         return operation
-
-    async def _after_rollback(self, operation: Operation) -> None:
-        """A refused rollback touched nothing: the window of a deployment goes on."""
-        guard = self._guard
-        await guard.look()
-        if operation.outcome is not Outcome.REFUSED:
-            guard.watch.deployment = None
-        await guard.take_for_granted()
 
     def _step(self, record: StepRecord) -> None:
         kind = "step_finished" if record.ended_at else "step_started"
@@ -210,12 +230,29 @@ class Conductor:
             return
         release = await guard.tools.ledger.release(operation.target_release)
         if release is None:
-            raise Refused(f"rollback {operation.id} is open, but its release is not in the state any more")
+            reason = f"rollback {operation.id} is open, but its release is not in the state any more"
+            await guard.alert(Level.CRITICAL, "rollback cannot be resumed", f"{reason}\n{BROKEN_OFF}")
+            return
         backup = operate.backup_of(operation, catalogue(guard.tools.settings.backup.directory))
         guard.tell("rollback_resumed", operation=operation.id)
         self.rolling_back = True
         target = Target(release, backup)
-        self._spawn(operation.deployment or operation.id, self._resume(operation, target))
+        self._keep(asyncio.create_task(self._resume_until_free(operation, target)))
+
+    async def _resume_until_free(self, operation: Operation, target: Target) -> None:
+        """A command without a daemon may be finishing it at this moment; if it dies, it is ours."""
+        ledger, clock = self._guard.tools.ledger, self._guard.tools.hands.clock
+        newest: Operation | None = operation
+        while newest is not None and newest.open:
+            try:
+                work = self.run(f"rollback {operation.id}", self._resume(newest, target))
+                await self._see_through(operation.deployment or operation.id, work)
+                break
+            except Busy as error:
+                log.warning("rollback_waits", reason=str(error))
+                await clock.sleep(PAUSE)
+                newest = await ledger.operation(operation.id)
+        self.rolling_back = False
 
     async def _leave_to_a_person(self, operation: Operation) -> None:
         """Too much may have happened since: report, do not act."""
@@ -227,8 +264,9 @@ class Conductor:
 
     async def _resume(self, operation: Operation, target: Target) -> Operation:
         tools = self._guard.tools
-        work = operate.resume(operation, target, tools.hands, tools.ledger, self._step, tools.outbox.wake)
-        return await self.run(f"rollback {operation.id}", self._machine(work))  # type: ignore[no-any-return]
+        return await self._machine(
+            operate.resume(operation, target, tools.hands, tools.ledger, self._step, tools.outbox.wake)
+        )
 
     async def stop(self) -> None:
         """Cut what is under way: the journal lets the next start go on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -156,7 +156,7 @@ class Guard:
             self.adopted.set()
         newest = await ledger.deployments(self.name, limit=1)
         if newest and (newest[0].open or newest[0].ended_at is None):
-            self.watch.deployment = newest[0]
+            self.watch.deployment = _without_terminal(newest[0], self.tools.hands.clock.now())
             self.watch.progress = Judged(healthy_at=newest[0].healthy_at)
         await checking.restore(self)
 
@@ -282,3 +282,10 @@ class Guard:
         now = self.tools.hands.clock.now()
         await self.tools.ledger.write(*records, alert(self.name, level, title, text, now))
         self.tools.outbox.wake()
+
+
+def _without_terminal(deployment: Deployment, now: datetime) -> Deployment:
+    """A command that still ran when the process before this one ended: nobody will tell its end any more."""
+    if deployment.phase is not Phase.DEPLOYING:
+        return deployment
+    return replace(deployment, phase=Phase.MONITORING, command_ended_at=now)

@@ -1,6 +1,7 @@
-"""When a release becomes the last known good: adopted at the first start, or healthy through its window.
+"""When a release becomes the last known good, and when it ceases to be.
 
-Called by the guard with itself, on each verdict.
+Adopted at the first start, or healthy through its window; until a person rolls back from it. Called by the
+guard with itself on each verdict, and by its conductor after each rollback.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.health.verdict import Outcome, Verdict
 from watchdog.health.window import Progress
 from watchdog.rollback.ledger import Mark, Record, Standing
+from watchdog.rollback.operation import Operation
+from watchdog.rollback.operation import Outcome as Ended
 from watchdog.stack import Release
 
 if TYPE_CHECKING:  # the guard calls it with itself
@@ -60,3 +63,30 @@ async def _mark_good(guard: Guard, release: Release, reason: str, *records: Reco
     guard.watch.good = release
     guard.adopted.set()
     guard.tell("release_good", release=release.id, reason=reason)
+
+
+async def after_rollback(guard: Guard, operation: Operation) -> None:
+    """A refused one touched nothing: an open window goes on, a failed one is over. Else nothing is open."""
+    ledger, watch = guard.tools.ledger, guard.watch
+    await guard.look()
+    records: list[Record] = []
+    failed = await ledger.deployment(operation.deployment) if operation.deployment else None
+    if operation.outcome is not Ended.REFUSED:
+        watch.deployment = None
+    elif failed is not None and failed.phase is Phase.FAILED:
+        records.append(replace(failed, ended_at=operation.ended_at))
+        watch.deployment = None
+    target = await ledger.release(operation.target_release)
+    if operation.outcome is Ended.SUCCEEDED and target is not None:
+        records += _rejected(guard, operation, target)
+    await guard.take_for_granted(*records)
+
+
+def _rejected(guard: Guard, operation: Operation, target: Release) -> list[Record]:
+    """What a person rolled back from is no target any more; what came back has to show itself."""
+    good = guard.watch.good
+    if good is None or good.fingerprint == target.fingerprint:
+        return []
+    guard.watch.good, guard.watch.adopting_since = None, None
+    reason, now = f"rolled back by {operation.actor}", guard.tools.hands.clock.now()
+    return [Mark(guard.name, good.fingerprint, Standing.FAILED, now, reason)]
