@@ -40,13 +40,14 @@ class Announcement:
         self._command = command
         self._allowed = allowed
         self._write_backup = write_backup
-        self.running = False
+        self.running = self.under_way = False
 
     async def run(self) -> Deployment:
         """Under the stack's lock. Returns the deployment with its command ended, not yet judged."""
         guard = self._guard
         await guard.look_now()
-        backup = await self._backup_before() if guard.watch.containers else None
+        started = any(not container.one_off for container in guard.watch.containers)
+        backup = await self._backup_before() if started else None
         if reasons := await why_unarmed(guard):
             guard.tell("not_protected", reason="; ".join(reasons))
         deployment = await guard.ask(lambda: self._open(backup))
@@ -99,7 +100,7 @@ class Announcement:
     async def _open(self, backup: Backup | None) -> Deployment:
         guard, watch = self._guard, self._guard.watch
         now = guard.tools.hands.clock.now()
-        superseded = watch.deployment
+        superseded, red = watch.deployment, watch.baseline_red(guard.tools.settings.checks)
         deployment = Deployment(
             id=f"{timestamp(now)}-{guard.name}",
             stack=guard.name,
@@ -111,8 +112,8 @@ class Announcement:
             target_release=watch.target,
             backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
             baseline=watch.baseline(),
-            baseline_red=watch.red(guard.tools.settings.checks),
-            baseline_unhealthy=watch.unhealthy(),
+            baseline_red=superseded.baseline_red if superseded else red,
+            baseline_unhealthy=superseded.baseline_unhealthy if superseded else watch.unhealthy(),
             expected=superseded.expected if superseded else watch.running_services(),
             allowed=self._allowed,
         )
@@ -120,6 +121,7 @@ class Announcement:
         if superseded:
             guard.conductor.settle(superseded.id, "superseded")
         await guard.open(deployment, deployment, *closing)
+        self.under_way = True
         return deployment
 
     async def _command_ended(self, code: int, why: str) -> Deployment:
@@ -137,6 +139,7 @@ class Announcement:
         await guard.look()
         watch.deployment = deployment
         await guard.take_for_granted(deployment)
+        self.under_way = False
         guard.tell("command_ended", deployment=deployment.id, exit_code=code)
         return deployment
 

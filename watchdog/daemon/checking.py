@@ -30,6 +30,8 @@ async def count(guard: Guard, sample: Sample) -> None:
     after = record(before, sample)
     guard.watch.checks[sample.check] = after
     if after.color is not before.color:
+        by_a_person = after.color is Color.RED and guard.watch.taken_down(before.check)
+        (guard.watch.brought_down.add if by_a_person else guard.watch.brought_down.discard)(sample.check)
         await guard.tools.ledger.write(
             Transition(guard.name, sample.check, after.color.value, sample.at, sample.detail)
         )

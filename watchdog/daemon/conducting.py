@@ -66,6 +66,11 @@ class Conductor:
         return self.rolling_back or (self._announcement is not None and self._announcement.running)
 
     @property
+    def ours(self) -> bool:
+        """What changes now is our doing, and is taken for granted as soon as it has ended."""
+        return self.rolling_back or (self._announcement is not None and self._announcement.under_way)
+
+    @property
     def doing(self) -> str:
         return self._doing if self.busy else ""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from watchdog.clock import timestamp
 from watchdog.daemon.judging import settling
-from watchdog.deploy.changes import changed_services
+from watchdog.deploy.changes import changed_services, of_known_making
 from watchdog.deploy.deployment import Deployment, Kind, Phase
 from watchdog.rollback.ledger import Record
 from watchdog.stack import Container, Health
@@ -25,7 +25,7 @@ Containers = tuple[Container, ...]
 async def notice(guard: Guard, previous: Containers, now: datetime) -> None:
     """Open a window for a change, or let the open one go on where the change belongs to it."""
     watch = guard.watch
-    if guard.conductor.busy or not watch.containers:
+    if guard.conductor.ours or not watch.containers:
         return
     if not watch.known:
         await guard.take_for_granted()
@@ -56,8 +56,15 @@ async def _open(guard: Guard, changed: tuple[str, ...], previous: Containers, no
 def _deployment(
     guard: Guard, superseded: Deployment | None, previous: Containers, now: datetime
 ) -> Deployment:
-    """The baseline is what the last look showed; of a superseded deployment the services stay expected."""
-    ran = frozenset(c.service for c in previous if c.running and not c.one_off)
+    """The baseline is what the last look showed, if it is known: a look may fall into the middle.
+
+    A superseded deployment began from its own baseline: what it broke is no excuse for its successor.
+    """
+    watch = guard.watch
+    before = [c for c in previous or watch.containers if of_known_making(watch.known, c)]
+    ran = frozenset(c.service for c in before if c.running and not c.one_off)
+    red, bad = watch.baseline_red(guard.tools.settings.checks), Health.UNHEALTHY
+    unhealthy = frozenset(c.service for c in before if c.health is bad)
     return Deployment(
         id=f"{timestamp(now)}-{guard.name}",
         stack=guard.name,
@@ -65,9 +72,9 @@ def _deployment(
         phase=Phase.MONITORING,
         started_at=now,
         command_ended_at=now,
-        target_release=guard.watch.target,
-        baseline={c.id: c.restart_count for c in previous},
-        baseline_red=guard.watch.red(guard.tools.settings.checks),
-        baseline_unhealthy=frozenset(c.service for c in previous if c.health is Health.UNHEALTHY),
+        target_release=watch.target,
+        baseline={c.id: c.restart_count for c in before},
+        baseline_red=superseded.baseline_red if superseded else red,
+        baseline_unhealthy=superseded.baseline_unhealthy if superseded else unhealthy,
         expected=superseded.expected if superseded else ran,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from watchdog.backup.catalogue import catalogue, find
@@ -16,6 +17,9 @@ from watchdog.rollback.operate import Request
 from watchdog.rollback.operation import Operation
 from watchdog.rollback.printout import printout
 from watchdog.rollback.target import Target, newest_target, requested_target
+
+END_LIMIT = timedelta(seconds=30)
+"""The client sends TERM and, 5 s later, KILL; one that is itself stopped must not hold up a rollback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +50,23 @@ class RemoteCommand:
     def __init__(self, argv: tuple[str, ...], channel: Channel) -> None:
         self.argv = argv
         self._channel = channel
-        self._over = asyncio.Event()
+        self._answer: asyncio.Task[dict[str, Any] | None] | None = None
 
     async def run(self) -> int:
+        """Cancelled, it is heard all the same: `end` has to know when nothing is left."""
         self._channel.send({"run": True})
-        try:
-            answer = await self._channel.receive()
-        finally:
-            self._over.set()
+        self._answer = asyncio.create_task(self._channel.receive())
+        answer = await asyncio.shield(self._answer)
         if answer is None:
             raise WatchdogError("the terminal that ran the deployment command is gone")
-        if "ended" not in answer:
+        if not isinstance(code := answer.get("ended"), int):
             raise WatchdogError(str(answer.get("failed", "the deployment command could not be run")))
-        return int(answer["ended"])
+        return code
 
     async def end(self) -> None:
         self._channel.send({"end": True})
-        await self._over.wait()
+        if self._answer is not None:
+            await asyncio.wait({self._answer}, timeout=END_LIMIT.total_seconds())
 
 
 Arguments = Mapping[str, Any]

@@ -21,8 +21,8 @@ class Watch:
     """The guard's memory; whatever must outlive the process is in the ledger as well.
 
     `known` is what is taken for granted: containers of another making are a deployment. `stopped` holds the
-    IDs of containers that somebody told to stop. `looked_at` is monotonic. `release` is what runs, once
-    proven; `uncaptured` why not.
+    IDs of containers that somebody told to stop, `brought_down` the checks that turned red by it. `looked_at`
+    is monotonic. `release` is what runs, once proven; `uncaptured` why not.
     """
 
     checks: dict[str, CheckState]
@@ -32,6 +32,7 @@ class Watch:
     unreachable: str = ""
     known: Parts = ()
     stopped: set[str] = field(default_factory=set)
+    brought_down: set[str] = field(default_factory=set)
     release: Release | None = None
     uncaptured: str = "not looked yet"
     good: Release | None = None
@@ -68,6 +69,15 @@ class Watch:
         required = {check.name for check in checks if check.severity is Severity.REQUIRED}
         red = {name for name, state in self.checks.items() if state.color is Color.RED}
         return frozenset(required & red)
+
+    def baseline_red(self, checks: tuple[Check, ...]) -> frozenset[str]:
+        """Red by something else than that somebody had taken the stack down to deploy."""
+        return self.red(checks) - self.brought_down
+
+    def taken_down(self, check: Check) -> bool:
+        """Nothing runs any more of what the check asks, and it was a person who stopped or removed it."""
+        concerned = [c for c in self.containers if not c.one_off and check.service in (None, c.service)]
+        return not any(c.running or c.id not in self.stopped for c in concerned)
 
     def baseline(self) -> dict[str, int]:
         """Container ID to restart count."""

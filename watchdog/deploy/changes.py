@@ -24,6 +24,11 @@ def changed_services(known: Parts, containers: Iterable[Container]) -> tuple[str
     return tuple(sorted({service for service, _, _ in fresh}))
 
 
+def of_known_making(known: Parts, container: Container) -> bool:
+    """Whether a container is made of what its service was known to be made of."""
+    return (container.service, container.image_id, container.config_hash) in known
+
+
 def merge(known: Parts, containers: Iterable[Container]) -> Parts:
     """The known parts with what runs now in place of the services it concerns."""
     current = parts(containers)
