@@ -49,7 +49,7 @@ class Conductor:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._work: asyncio.Task[Any] | None = None
-        self._doing = ""
+        self._doing, self._since = "", guard.tools.hands.clock.now()
         self._announcement: Announcement | None = None
         self._settled: dict[str, asyncio.Future[str]] = {}
         self._children: set[asyncio.Task[Any]] = set()
@@ -78,8 +78,9 @@ class Conductor:
         """Do one thing under the stack's lock. Raises `Busy` where another is under way."""
         if self.busy:
             work.close()
-            raise Busy(f"{self._guard.name} is busy: '{self._doing}'; wait for it to end")
-        self._doing = doing
+            since = f"{self._since.astimezone():%H:%M:%S}"
+            raise Busy(f"{self._guard.name} is busy: '{self._doing}' since {since}; wait for it to end")
+        self._doing, self._since = doing, self._guard.tools.hands.clock.now()
         self._work = asyncio.create_task(self._locked(doing, work))
         return await asyncio.shield(self._work)
 
@@ -258,6 +259,7 @@ class Conductor:
                 await clock.sleep(PAUSE)
                 newest = await ledger.operation(operation.id)
         self.rolling_back = False
+        await self._guard.ask(self._guard.look)
 
     async def _leave_to_a_person(self, operation: Operation) -> None:
         """Too much may have happened since: report, do not act."""
