@@ -84,7 +84,7 @@ class Guard:
         A check that is new during a window has no baseline: it says nothing about that deployment.
         """
         moved = tools.settings.stack != self.tools.settings.stack
-        fresh = {check.name for check in tools.settings.checks} - self.watch.checks.keys()
+        fresh = checking.unknown(self.watch.checks, tools.settings.checks)
         self.tools = tools
         self.watch.checks = checking.carried_over(self.watch.checks, tools.settings.checks)
         if (deployment := self.watch.deployment) is not None and fresh:

@@ -1,0 +1,132 @@
+"""The monitor window outlives the guard's process, and what is judged outlives a reload."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.daemon.house import LOOK, House
+from tests.health.samples import check
+from watchdog.daemon.guard import Guard
+from watchdog.daemon.messages import Probed
+from watchdog.deploy.deployment import Deployment, Phase
+from watchdog.health.check import Answer, Http, Sample
+from watchdog.health.streak import Color
+
+
+async def deployed(house: House, seconds: float = 0) -> Guard:
+    """Version 2 was deployed over a good version 1, so long ago."""
+    guard = await house.adopted()
+    await house.deploy("2")
+    await house.handled(guard, LOOK)
+    await house.live(guard, seconds)
+    return guard
+
+
+def under_way(guard: Guard) -> Deployment:
+    assert guard.watch.deployment is not None
+    return guard.watch.deployment
+
+
+async def test_deployment_and_baseline_survive_a_restart(house: House) -> None:
+    guard = await deployed(house, 10)
+    before = under_way(guard)
+    guard = await house.reborn(guard)
+    assert under_way(guard) == before
+
+
+async def test_what_was_healthy_before_a_restart_is_good_after_its_window(house: House) -> None:
+    guard = await deployed(house, 60)
+    healthy_at = under_way(guard).healthy_at
+    assert healthy_at is not None
+    guard = await house.reborn(guard)
+    assert under_way(guard).healthy_at == healthy_at
+    assert guard.watch.progress.healthy_at == healthy_at
+    await house.live(guard, 600)
+    ended = await house.newest_deployment()
+    assert (ended.phase, ended.healthy_at) == (Phase.GOOD, healthy_at)
+
+
+async def test_a_failure_after_a_restart_is_rolled_back(house: House) -> None:
+    guard = await deployed(house, 60)
+    guard = await house.reborn(guard)
+    house.prober.script("api", Answer.BAD)
+    await house.live(guard, 60)
+    assert await house.heard("rollback_decided")
+
+
+async def test_a_failed_deployment_that_nobody_reacted_to_is_taken_up_after_a_restart(house: House) -> None:
+    guard = await deployed(house)
+    failed = replace(under_way(guard), phase=Phase.FAILED, reasons=("backend exited",))
+    await house.go_home(guard)
+    await house.ledger.write(failed)
+    await house.on_guard()
+    await house.heard("rollback_ended")
+    assert await house.running() == {"backend": "shop/backend:1", "web": "shop/web:1"}
+    assert len(await house.ledger.operations("shop")) == 1
+
+
+async def test_the_end_of_a_window_and_the_new_target_are_one_transaction(house: House) -> None:
+    guard = await deployed(house, 660)
+    ended = await house.newest_deployment()
+    good = await house.ledger.last_known_good("shop")
+    assert (ended.phase, good) == (Phase.GOOD, guard.watch.good)
+    assert good is not None
+    assert good.fingerprint == ended.to_fingerprint
+
+
+async def test_a_release_that_cannot_be_captured_when_its_window_ends_is_no_target_yet(house: House) -> None:
+    """And neither is the one before it: nobody wants to go back two versions."""
+    guard = await deployed(house)
+    house.edit("3")
+    for container in await house.containers():
+        house.engine.change(container.id, started_at=house.clock.now() + timedelta(seconds=1))
+    await house.live(guard, 660)
+    assert (await house.newest_deployment()).phase is Phase.GOOD
+    assert guard.watch.good is None
+    house.edit("2")
+    await house.live(guard, 40)
+    assert guard.watch.good is not None
+
+
+async def test_a_reload_keeps_what_is_known_of_a_check(house: House) -> None:
+    guard = await house.adopted()
+    before = guard.watch.checks["api"]
+    house.checks = (check("api", interval=timedelta(seconds=9)), check("new"))
+    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    after = guard.watch.checks
+    assert (after["api"].color, after["api"].since) == (Color.GREEN, before.since)
+    assert after["api"].check.interval == timedelta(seconds=9)
+    assert after["new"].color is Color.UNKNOWN
+
+
+@pytest.mark.parametrize("checks", [("api", "mistyped"), ("mistyped",)])
+async def test_a_check_that_is_new_in_a_window_says_nothing_about_its_deployment(
+    house: House, checks: tuple[str, ...]
+) -> None:
+    guard = await deployed(house, 60)
+    house.checks = tuple(check(name) for name in checks)
+    house.prober.script("mistyped", Answer.BAD)
+    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    await house.live(guard, 120)
+    assert under_way(guard).baseline_red == {"mistyped"}
+    assert await house.ledger.operations("shop") == ()
+    assert await house.newest_deployment() == under_way(guard)
+
+
+async def test_a_check_that_asks_something_else_now_is_new(house: House) -> None:
+    guard = await deployed(house, 60)
+    house.checks = (check("api", probe=Http("http://127.0.0.1/moved")),)
+    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    assert guard.watch.checks["api"].color is Color.UNKNOWN
+    assert under_way(guard).baseline_red == {"api"}
+
+
+async def test_a_check_that_was_red_before_a_restart_is_red_after_it(house: House) -> None:
+    guard = await house.adopted()
+    for _ in range(3):
+        await house.handled(guard, Probed(Sample("api", house.clock.now(), Answer.BAD, "HTTP 500")))
+    guard = await house.reborn(guard)
+    assert guard.watch.red(house.checks) == {"api"}
