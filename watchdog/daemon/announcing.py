@@ -71,6 +71,7 @@ class Announcement:
             await self._command.end()
             return TIMED_OUT, f"the deployment command did not end within {limit} and was ended"
         except WatchdogError as error:
+            await self._command.end()  # it may run although its client makes no sense
             return TIMED_OUT, str(error)
         finally:
             self.running = False
