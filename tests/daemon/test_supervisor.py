@@ -74,8 +74,6 @@ class Daemon:
         house.edit("1")
         stacks = f"stacks: {{shop: {{compose: {house.compose}}}}}"
         path.write_text(f"socket: {house.root}/control.sock\n{stacks}\n")
-            f"socket: {house.root}/control.sock\nstacks: {{shop: {{compose: {house.compose}}}}}\n"
-        )
         self.first = replace(load(path, {}), stacks=(house.tools().settings,))
         self.configuration: Configuration | ConfigError = self.first
         self.workshop, self.manager = FakeWorkshop(house), FakeManager()
