@@ -37,6 +37,8 @@ def _show(console: Console, status: dict[str, Any]) -> None:
     console.print(f"[bold]{status['stack']}[/]: {armed} (mode {status['mode']})")
     for reason in status["why_not"]:
         console.print(f"  · {reason}", markup=False)
+    if status["unreachable"]:
+        console.print(status["unreachable"], markup=False, soft_wrap=True)
     if status["doing"]:
         console.print(f"busy: {status['doing']}", markup=False)
     console.print(f"release {status['release'] or '-'}, last known good {status['last_known_good'] or '-'}")

@@ -77,6 +77,11 @@ async def ping(_guard: Guard | None, _arguments: Arguments, _channel: Channel, c
 
 
 async def show_status(guard: Guard, _arguments: Arguments, _channel: Channel, _caller: Caller) -> Any:
+    """A command without a daemon has not looked yet when it asks."""
+    if guard.watch.looked_at is None:
+        await guard.tools.ledger.seen(guard.name)  # an unusable state is told here; the guard waits for it
+        await guard.ask(guard.look)
+        await guard.capturer.done()
     return await status(guard)
 
 

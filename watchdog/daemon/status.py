@@ -68,6 +68,7 @@ async def status(guard: Guard) -> dict[str, Any]:
         "mode": settings.rollback.mode.value,
         "doing": guard.conductor.doing or None,
         "docker": "answers" if watch.reachable else "does not answer",
+        "unreachable": None if watch.reachable else watch.unreachable,
         "release": watch.release.id if watch.release else None,
         "last_known_good": watch.good.id if watch.good else None,
         "deployment": await _deployment(guard),
