@@ -24,7 +24,6 @@ from watchdog.daemon.tools import Command
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import Busy
 from watchdog.rollback import operate
-from watchdog.rollback.ledger import Mark, Standing
 from watchdog.rollback.operation import Operation, Outcome, StepRecord
 from watchdog.rollback.target import Target
 
@@ -151,11 +150,9 @@ class Conductor:
         now = guard.tools.hands.clock.now()
         ended = replace(deployment, ended_at=now)
         if reaction.request is None:
-            reason = "; ".join(deployment.reasons)
-            failed = Mark(guard.name, guard.watch.fingerprint, Standing.FAILED, now, reason)
             title = "deployment failed and was not rolled back"
             text = "\n".join([*deployment.reasons, f"Not rolled back: {reaction.refusal}"])
-            await guard.alert(Level.CRITICAL, title, text, ended, failed)
+            await guard.alert(Level.CRITICAL, title, text, ended, *trusting.failed(guard, deployment, now))
             guard.watch.deployment = None
             guard.tell("not_rolled_back", deployment=deployment.id, reason=reaction.refusal)
             self.settle(deployment.id, "failed")

@@ -90,3 +90,11 @@ def _rejected(guard: Guard, operation: Operation, target: Release) -> list[Recor
     guard.watch.good, guard.watch.adopting_since = None, None
     reason, now = f"rolled back by {operation.actor}", guard.tools.hands.clock.now()
     return [Mark(guard.name, good.fingerprint, Standing.FAILED, now, reason)]
+
+
+def failed(guard: Guard, deployment: Deployment, now: datetime) -> list[Record]:
+    """What runs is no target any more, unless it ran before already: a mistyped command proves nothing."""
+    running, good = guard.watch.fingerprint, guard.watch.good
+    if running == deployment.from_fingerprint or (good and running == good.fingerprint):
+        return []
+    return [Mark(guard.name, running, Standing.FAILED, now, "; ".join(deployment.reasons))]
