@@ -40,6 +40,7 @@ format: setup ## Repair what ruff can
 	@$(BIN)/ruff format
 
 test: setup engine ## Pass every test, on the real engine (ARGS='-k name' for some)
+	@scripts/test-tools
 	@$(ENGINE) $(BIN)/pytest $(ARGS)
 
 test-unit: setup ## Pass the tests that need no engine
