@@ -13,7 +13,7 @@ from watchdog.adapters.sqlite_ledger import SqliteLedger
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Probed, Tick
 from watchdog.deploy.deployment import Phase
-from watchdog.errors import WatchdogError
+from watchdog.errors import Refused, WatchdogError
 from watchdog.health.check import Answer, Sample
 from watchdog.rollback.ledger import Record, Seen
 
@@ -131,3 +131,16 @@ async def test_it_looks_again_although_the_wall_clock_was_put_back(house: House)
     house.clock.jump(timedelta(hours=-1))
     await house.handled(guard, Tick())
     assert not guard.watch.containers[0].running
+
+
+async def test_whoever_asks_a_guard_whose_state_is_unusable_is_refused(house: House) -> None:
+    ledger = FullDisk(house.root / "state.db")
+    house.ledger = ledger
+    ledger.unreadable = True
+    guard = Guard(house.tools())
+    asked = asyncio.create_task(guard.ask(guard.look))
+    await settle()
+    task = asyncio.create_task(guard.run())
+    with pytest.raises(Refused, match="its state is unusable"):
+        await asked
+    task.cancel()

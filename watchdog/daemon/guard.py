@@ -26,7 +26,7 @@ from watchdog.daemon.tools import Tools
 from watchdog.daemon.watch import Identities, Watch
 from watchdog.deploy.changes import merge
 from watchdog.deploy.deployment import Deployment, Phase
-from watchdog.errors import Unreachable, WatchdogError
+from watchdog.errors import Refused, Unreachable, WatchdogError
 from watchdog.health.verdict import Outcome
 from watchdog.health.window import Progress as Judged
 from watchdog.rollback.ledger import Record, Seen
@@ -109,6 +109,7 @@ class Guard:
         """Until cancelled. A failure in one message is alerted; the next is handled all the same."""
         structlog.contextvars.bind_contextvars(stack=self.name)
         while not await self._survive(self._remember):
+            self._refuse_waiting()
             await self.tools.hands.clock.sleep(RETRY)
         await self._survive(self.conductor.recover)
         await self._survive(partial(self._handle, [Tick()]))
@@ -145,6 +146,12 @@ class Guard:
                 await self._survive(partial(self.alert, Level.CRITICAL, OWN_ERROR, type(error).__name__))
             return False
         return True
+
+    def _refuse_waiting(self) -> None:
+        """Whoever asks a guard that knows nothing yet is told so instead of left waiting."""
+        while not self._inbox.empty():
+            if isinstance(message := self._inbox.get_nowait(), Call) and not message.reply.done():
+                message.reply.set_exception(Refused(f"{self.name} cannot be guarded: its state is unusable"))
 
     async def _remember(self) -> None:
         """Take up what the ledger knows."""
