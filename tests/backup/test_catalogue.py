@@ -182,6 +182,17 @@ async def test_reads_scripts_dumps_too(tmp_path: Path, suffix: str) -> None:
             await collected(open_dump(backup, "whatever"))
 
 
+async def test_of_several_dumps_the_one_named_after_the_database_is_taken(tmp_path: Path) -> None:
+    for name in ("shop", "auth"):
+        script_set(tmp_path, TS, name.encode(), f".{name}.sql")
+    [backup] = catalogue(tmp_path)
+    assert await collected(open_dump(backup, "auth")) == b"auth"
+    with pytest.raises(Corrupt, match=rf"give the right one the name db_backup_{TS}\.other\.sql"):
+        open_dump(backup, "other")
+    script_set(tmp_path, TS, b"all")
+    assert await collected(open_dump(backup, "other")) == b"all"
+
+
 async def test_verification_is_noted_in_the_manifest(tmp_path: Path) -> None:
     backup = await make(tmp_path)
     marked = mark_verified(backup, AT + timedelta(hours=1))

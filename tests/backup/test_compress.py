@@ -55,6 +55,14 @@ def test_a_copy_that_does_not_read_back_keeps_the_original(
     assert catalogue(tmp_path)[0].level == "unverified"
 
 
+def test_every_dump_of_a_set_is_compressed(tmp_path: Path) -> None:
+    old = old_set(tmp_path)
+    named = old.with_name("db_backup_20261101_120000.manual.sql")
+    named.write_bytes(DUMP)
+    assert compress_old(tmp_path, BackupPolicy(tmp_path), AT) == (f"{old.name}.gz", f"{named.name}.gz")
+    assert not named.exists()
+
+
 def test_compressing_that_was_interrupted_is_done_again(tmp_path: Path) -> None:
     old = old_set(tmp_path)
     (tmp_path / (old.name + ".gz.partial")).write_bytes(b"half")

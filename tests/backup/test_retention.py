@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,11 +68,54 @@ def test_scripts_sets_neither_push_out_complete_ones_nor_are_pushed_out() -> Non
 
 def test_an_interrupted_set_goes_after_a_day_a_damaged_manifest_after_thirty() -> None:
     recent = [aged(days) for days in range(8)]
-    interrupted = aged(2.5, Level.DAMAGED, files=(FileEntry("db_backup_x.dump.zst", 5),))
-    damaged = aged(3.5, Level.DAMAGED, files=(FileEntry("manifest_x.json", 5),))
+    dump = FileEntry(f"db_backup_{TS}.dump.zst", 5)
+    interrupted = aged(2.5, Level.DAMAGED, files=(dump, FileEntry(f"compose_{TS}.yml", 5)))
+    damaged = aged(3.5, Level.DAMAGED, files=(dump, FileEntry(f"manifest_{TS}.json", 5)))
     assert expired([*recent, interrupted, damaged, aged(0.5, Level.DAMAGED)], POLICY, NOW) == [
         (interrupted, "never finished, older than 1 days")
     ]
+
+
+FOREIGN = (
+    f"db_backup_{TS}.sql",
+    f"db_backup_{TS}.manual.sql",
+    f"db_backup_{TS}.unicorn_db.sql.gz",
+    f"db_backup_{TS}.sql.xz",
+    f"db_backup_{TS}.dump.zst.bak",
+    f"compose_{TS}.yml.orig",
+)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_nothing_that_somebody_else_made_goes_as_interrupted(tmp_path: Path, name: str) -> None:
+    for file in (f"db_backup_{TS}.dump.zst", f"compose_{TS}.yml", name):
+        (tmp_path / file).touch()
+    assert expired(catalogue(tmp_path), POLICY, datetime.now(UTC) + 29 * DAY) == []
+
+
+@pytest.mark.parametrize("name", ["manual.sql", "unicorn_db.sql.gz"])
+def test_an_operators_dump_is_kept_as_long_as_a_scripts(tmp_path: Path, name: str) -> None:
+    script_set(tmp_path, TS, suffix=f".{name}")
+    [backup] = catalogue(tmp_path)
+    assert backup.level is Level.UNVERIFIED
+    assert len(backup.files) == 3
+    newer = [aged(days, Level.UNVERIFIED) for days in range(1, 8)]
+    assert gone([replace(backup, at=NOW - 29.9 * DAY), *newer]) == []
+    assert len(gone([replace(backup, at=NOW - 30.1 * DAY), *newer])) == 1
+
+
+@pytest.mark.parametrize("also", ["", f"manifest_{TS}.json"])
+def test_a_set_that_is_being_copied_back_stays_whatever_its_timestamp_and_times(
+    tmp_path: Path, also: str
+) -> None:
+    for name in filter(None, (f"db_backup_{TS}.dump.zst", also)):
+        (tmp_path / name).write_bytes(b"{")
+        os.utime(tmp_path / name, (0, 0))  # as `cp -p` does
+    later = datetime.now(UTC) + DAY / 2
+    found = [replace(backup, at=later - 100 * DAY) for backup in catalogue(tmp_path)]
+    assert [backup.level for backup in found] == [Level.DAMAGED]
+    assert expired(found, POLICY, later) == []
+    assert expired(found, POLICY, later + 30 * DAY) != []
 
 
 backups = st.lists(
@@ -125,10 +169,11 @@ async def test_a_set_whose_pruning_was_interrupted_is_never_taken_for_complete(t
 
 def test_sweeps_stale_leftovers_of_ours_only(tmp_path: Path) -> None:
     names = (f"db_backup_{TS}.dump.zst.partial", f"db_backup_{TS}.sql.gz.partial", "download.partial")
-    for name in (*names, f"manifest_{TS}.json.partial"):
+    scripts = f"db_backup_{TS}.sql.partial"
+    for name in (*names, scripts, busy := f"manifest_{TS}.json.partial"):
         (tmp_path / name).touch()
-    for name in names:
-        os.utime(tmp_path / name, (NOW.timestamp() - 7200,) * 2)
-    os.utime(tmp_path / f"manifest_{TS}.json.partial", (NOW.timestamp() - 60,) * 2)
-    assert sweep(tmp_path, NOW) == names[:2]
-    assert sweep(tmp_path / "missing", NOW) == ()
+    later = datetime.now(UTC) + 2 * DAY
+    os.utime(tmp_path / busy, (later.timestamp() - 60,) * 2)
+    assert sweep(tmp_path, datetime.now(UTC)) == ()
+    assert sweep(tmp_path, later) == names[:2]
+    assert sweep(tmp_path / "missing", later) == ()

@@ -95,6 +95,7 @@ class Backup:
         release: What ran, with the bytes of its files; None where it could not be captured.
         seconds: How long it took to make.
         problem: Why it is damaged.
+        touched_at: When a file of a damaged set last changed: somebody may be copying it here.
     """
 
     directory: Path
@@ -110,6 +111,7 @@ class Backup:
     pinned: bool = False
     verified_at: datetime | None = None
     problem: str = ""
+    touched_at: datetime | None = None
 
     @property
     def complete(self) -> bool:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from watchdog.backup import streams
 from watchdog.backup.backup import Backup, FileEntry, Level
-from watchdog.backup.files import disk_errors, files_of, manifest_name, replace_file
-from watchdog.backup.legacy import legacy_dump, legacy_moment, timestamp_in
+from watchdog.backup.files import disk_errors, files_of, manifest_name, replace_file, touched
+from watchdog.backup.legacy import legacy_dump, legacy_dumps, legacy_moment, timestamp_in
 from watchdog.backup.manifest import from_json, to_json
 from watchdog.clock import parse_timestamp
 from watchdog.errors import Corrupt, Refused, UsageError
@@ -73,9 +73,12 @@ def open_dump(backup: Backup, database: str) -> AsyncIterator[bytes]:
         raise Corrupt(f"backup {backup.timestamp} cannot be used: {backup.problem}; choose another backup")
     if backup.complete:
         return streams.decompress(backup.directory / backup.dump(database).file)
-    dump = legacy_dump(backup.directory, backup.timestamp)
+    dump = legacy_dump(backup.directory, backup.timestamp, database)
     if dump is None:
-        raise Corrupt(f"the dump of backup {backup.timestamp} is gone from {backup.directory}")
+        raise Corrupt(
+            f"backup {backup.timestamp} in {backup.directory} holds no dump that is clearly {database}'s;"
+            f" give the right one the name db_backup_{backup.timestamp}.{database}.sql"
+        )
     return streams.decompress(dump)
 
 
@@ -94,19 +97,30 @@ def _read(directory: Path, timestamp: str) -> Backup:
     try:
         if manifest.exists():
             return _from_manifest(manifest, directory, timestamp)
-        if (dump := legacy_dump(directory, timestamp)) is not None:
-            moment, entries = legacy_moment(timestamp, dump.stat().st_mtime), _entries(directory, timestamp)
-            return Backup(
-                directory, timestamp, moment, Level.UNVERIFIED, files=entries, reason="made by a script"
-            )
+        if dumps := legacy_dumps(directory, timestamp):
+            return _legacy(directory, timestamp, dumps[0])
         problem = INTERRUPTED
     except Corrupt as error:
         problem = str(error)
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
-    entries = _entries(directory, timestamp)
+    return _damaged(directory, timestamp, problem)
+
+
+def _legacy(directory: Path, timestamp: str, dump: Path) -> Backup:
+    moment, entries = legacy_moment(timestamp, dump.stat().st_mtime), _entries(directory, timestamp)
+    return Backup(directory, timestamp, moment, Level.UNVERIFIED, files=entries, reason="made by a script")
+
+
+def _damaged(directory: Path, timestamp: str, problem: str) -> Backup:
     return Backup(
-        directory, timestamp, parse_timestamp(timestamp), Level.DAMAGED, files=entries, problem=problem
+        directory,
+        timestamp,
+        parse_timestamp(timestamp),
+        Level.DAMAGED,
+        files=_entries(directory, timestamp),
+        problem=problem,
+        touched_at=touched(files_of(directory, timestamp)),
     )
 
 

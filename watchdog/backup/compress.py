@@ -17,7 +17,7 @@ from typing import IO
 from watchdog.backup.backup import Level
 from watchdog.backup.catalogue import catalogue
 from watchdog.backup.files import PARTIAL, disk_errors, open_private, put_in_place, sync
-from watchdog.backup.legacy import legacy_dump
+from watchdog.backup.legacy import legacy_dumps
 from watchdog.backup.policy import BackupPolicy
 from watchdog.errors import Corrupt
 
@@ -27,13 +27,12 @@ GZIP_LEVEL = 6
 
 def compress_old(directory: Path, policy: BackupPolicy, now: datetime) -> tuple[str, ...]:
     """Compress what is older than the policy says; returns the new files' names. Blocks."""
-    made = []
+    made: list[str] = []
     for backup in catalogue(directory):
         if backup.level is not Level.UNVERIFIED or now - backup.at < policy.compress_after:
             continue
-        dump = legacy_dump(directory, backup.timestamp)
-        if dump is not None and dump.suffix == ".sql":
-            made.append(compress_file(dump).name)
+        plain = [dump for dump in legacy_dumps(directory, backup.timestamp) if dump.suffix == ".sql"]
+        made += [compress_file(dump).name for dump in plain]
     return tuple(made)
 
 

@@ -12,8 +12,8 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from watchdog.backup.backup import FileEntry
@@ -26,7 +26,13 @@ PARTIAL = ".partial"
 LATEST = ".latest_backup"
 KINDS = ("manifest", "db_backup", "globals", "compose", "config", "containers", "images", "RESTORE")
 """The manifest first: what is deleted in this order never looks complete while something is missing."""
-_PARTIAL_NAME = re.compile(rf"(?:{'|'.join(KINDS)})_\d{{8}}_\d{{6}}.*\.partial|\.latest_backup\.partial")
+_COMPRESSING = re.compile(r"db_backup_\d{8}_\d{6}\..*sql\.gz\.partial|\.latest_backup\.partial")
+_OUR_NAME = re.compile(
+    r"(?:manifest_{0}\.json|db_backup_{0}(?:\.[^.]+)?\.dump\.zst|globals_{0}(?:\..+)?\.sql|compose_{0}\.yml"
+    r"|config_{0}|containers_{0}\.txt|images_{0}\.tar\.zst|RESTORE_{0}\.txt)(?:\.partial)?".format(
+        r"\d{8}_\d{6}"
+    )
+)
 
 
 def manifest_name(timestamp: str) -> str:
@@ -50,7 +56,25 @@ def files_of(directory: Path, timestamp: str) -> list[Path]:
 
 def is_partial(name: str) -> bool:
     """Whether a file is one that a backup of ours had not finished."""
-    return _PARTIAL_NAME.fullmatch(name) is not None
+    return name.endswith(PARTIAL) and (is_ours(name) or _COMPRESSING.fullmatch(name) is not None)
+
+
+def is_ours(name: str) -> bool:
+    """Whether a backup of ours would give a file this name, finished or not."""
+    return _OUR_NAME.fullmatch(name) is not None
+
+
+def touched(paths: Iterable[Path]) -> datetime | None:
+    """When the newest of them was written, renamed or copied here, even with its old time kept."""
+    times = [max(s.st_mtime, s.st_ctime) for path in paths if (s := _status(path)) is not None]
+    return datetime.fromtimestamp(max(times), UTC) if times else None
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
 
 
 class NewSet:

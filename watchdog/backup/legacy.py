@@ -1,4 +1,4 @@
-"""Sets made the rollback guide's way, by shell scripts: `db_backup_TS.sql` or `.sql.gz`, without a manifest.
+"""Sets made the rollback guide's way, by shell scripts or people: any `db_backup_TS*.sql` or `.sql.gz`.
 
 Their timestamps are the host's local time; the file's own time decides where that is doubtful.
 """
@@ -29,13 +29,30 @@ def timestamp_in(name: str) -> str | None:
     return found
 
 
-def legacy_dump(directory: Path, timestamp: str) -> Path | None:
-    """A script's dump; the uncompressed one where compressing it was interrupted and both lie there."""
-    for suffix in (".sql", ".sql.gz"):
-        path = directory / f"db_backup_{timestamp}{suffix}"
-        if path.is_file():
-            return path
-    return None
+def legacy_dumps(directory: Path, timestamp: str) -> list[Path]:
+    """The dumps of a script or a person, the one without a further word in its name first.
+
+    Of a dump that lies there twice, because compressing it was interrupted, the uncompressed one.
+    """
+    found = [
+        path
+        for path in directory.glob(f"db_backup_{timestamp}.*")
+        if path.suffix in {".sql", ".gz"} and timestamp_in(path.name) is not None and path.is_file()
+    ]
+    twice = {path.name + ".gz" for path in found}
+    return sorted(
+        (p for p in found if p.name not in twice), key=lambda p: (len(p.name.removesuffix(".gz")), p.name)
+    )
+
+
+def legacy_dump(directory: Path, timestamp: str, database: str) -> Path | None:
+    """What `database` is restored from: the dump named after it, the one without a name, or the only one."""
+    dumps = legacy_dumps(directory, timestamp)
+    for stem in (f"db_backup_{timestamp}.{database}", f"db_backup_{timestamp}"):
+        for path in dumps:
+            if path.name in {f"{stem}.sql", f"{stem}.sql.gz"}:
+                return path
+    return dumps[0] if len(dumps) == 1 else None
 
 
 def legacy_moment(timestamp: str, modified_at: float) -> datetime:

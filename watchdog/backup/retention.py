@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from watchdog.backup.backup import Backup, Level
-from watchdog.backup.files import disk_errors, files_of, is_partial, remove, sync
+from watchdog.backup.files import PARTIAL, disk_errors, files_of, is_ours, is_partial, remove, sync, touched
 from watchdog.backup.policy import BackupPolicy
 
 LEAST_SETS = 3
 """No policy goes below this many complete sets."""
 INTERRUPTED_AFTER = timedelta(days=1)
-"""A set without a manifest is no backup; it stays this long, in case it is being copied here."""
+"""A set of ours without a manifest is no backup; it stays this long after its last change: it may be being
+copied here."""
 STALE_AFTER = timedelta(hours=1)
 """A `.partial` file that nobody has written to for so long belongs to nobody."""
 
@@ -23,8 +24,9 @@ def expired(
 ) -> list[tuple[Backup, str]]:
     """The sets that may be deleted, each with the reason; the oldest first.
 
-    Age counts from the timestamp. Never expired: the newest `min_keep` (complete and scripts' ones each),
-    the newest verified one, what is pinned or `protected` (timestamps), and anything from the future.
+    Age counts from the timestamp, a damaged set's from its last change if that was later. Never expired: the
+    newest `min_keep` (complete and scripts' ones each), the newest verified one, what is pinned or `protected`
+    (timestamps), and anything from the future.
     """
     keeping = kept(backups, policy, now, protected)
     doomed = [backup for backup in backups if backup.timestamp not in keeping]
@@ -68,8 +70,8 @@ def sweep(directory: Path, now: datetime) -> tuple[str, ...]:
     """Delete `.partial` files of ours that nobody writes to any more; returns their names."""
     stale = []
     for path in sorted(directory.glob("*.partial")) if directory.is_dir() else []:
-        untouched = now.timestamp() - path.stat().st_mtime
-        if is_partial(path.name) and untouched > STALE_AFTER.total_seconds():
+        last = touched([path])
+        if is_partial(path.name) and last is not None and now - last > STALE_AFTER:
             remove(path)
             stale.append(path.name)
     return tuple(stale)
@@ -84,7 +86,8 @@ def _own_reason(backup: Backup, policy: BackupPolicy, now: datetime, protected: 
     if backup.at > now:
         return "its timestamp lies in the future"
     lasts = INTERRUPTED_AFTER if _interrupted(backup) else policy.keep
-    return f"younger than {_days(lasts)}" if now - backup.at < lasts else ""
+    since = max(backup.at, backup.touched_at or backup.at)
+    return f"younger than {_days(lasts)}" if now - since < lasts else ""
 
 
 def _reason(backup: Backup, policy: BackupPolicy) -> str:
@@ -94,9 +97,16 @@ def _reason(backup: Backup, policy: BackupPolicy) -> str:
 
 
 def _interrupted(backup: Backup) -> bool:
-    """Damaged, and not by a manifest that cannot be read: that may be somebody's last hope."""
-    return backup.level is Level.DAMAGED and not any(
-        file.name.startswith("manifest_") for file in backup.files
+    """A dump of ours without its manifest, and nothing beside it that a person or a script made.
+
+    A manifest that cannot be read may be somebody's last hope: such a set is not taken for interrupted.
+    """
+    names = [file.name for file in backup.files]
+    return (
+        backup.level is Level.DAMAGED
+        and all(is_ours(name) for name in names)
+        and any(name.startswith("db_backup_") for name in names)
+        and not any(name.startswith("manifest_") and not name.endswith(PARTIAL) for name in names)
     )
 
 
