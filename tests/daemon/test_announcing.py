@@ -97,7 +97,7 @@ async def test_a_command_that_fails_before_it_changed_anything_leaves_nothing_to
     task = await begun(guard, command)
     command.exit(1)
     assert (await task)["state"] == "failed"
-    assert "would change nothing" in (await house.heard("not_rolled_back"))["reason"]
+    assert "changed neither containers nor schema" in (await house.heard("not_rolled_back"))["reason"]
     assert await house.ledger.operations("shop") == ()
 
 

@@ -53,7 +53,7 @@ class TerminalCommand:
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in self._left():
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # e.g. below sudo
                 os.kill(pid, number)
 
     def _left(self) -> list[int]:
@@ -61,7 +61,8 @@ class TerminalCommand:
 
 
 def _end_with_parent() -> None:
-    """In the child: nobody watches a deployment whose caller was killed, so it ends too."""
+    """In the child: nobody watches a deployment whose caller was killed, so it ends too. Ctrl-C is for it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 

@@ -41,6 +41,7 @@ async def rollback(
         if plan:
             return REFUSED if shown["obstacles"] else 0
         _ask()
+        request["backup_timestamp"] = shown["backup_chosen"]  # what was shown is what is done
     result = await talk(context, request, Printer(quiet=as_json))
     if as_json:
         click.echo(json.dumps(result))

@@ -9,12 +9,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from watchdog.alert.alert import Level, alert
 from watchdog.backup.backup import Backup
 from watchdog.clock import timestamp
+from watchdog.daemon.reacting import schema_changed
 from watchdog.daemon.status import why_unarmed
 from watchdog.daemon.tools import Command
+from watchdog.deploy.caller import Caller
+from watchdog.deploy.command import shown
 from watchdog.deploy.deployment import Deployment, Kind, Phase
 from watchdog.errors import Refused, WatchdogError
+from watchdog.health.window import Progress
 from watchdog.stack import Release
 
 if TYPE_CHECKING:  # the guard's conductor makes it
@@ -22,6 +27,7 @@ if TYPE_CHECKING:  # the guard's conductor makes it
 
 ADOPTION_SLACK = timedelta(seconds=15)
 """Beyond min_healthy_time: a round of checks or two."""
+NOTHING_CHANGED = "it changed neither containers nor schema, so there is nothing to roll back"
 TIMED_OUT = 124
 """The exit code of timeout(1)."""
 
@@ -34,11 +40,16 @@ class Announcement:
         guard: Guard,
         command: Command,
         allowed: bool,
+        terminal: Caller | None,
         write_backup: Callable[[str], Awaitable[Backup]],
     ) -> None:
         self._guard = guard
         self._command = command
         self._allowed = allowed
+        self._terminal = terminal
+        self._superseded: Deployment | None = None
+        self._backup: Backup | None = None
+        self._ran: frozenset[str] = frozenset()
         self._write_backup = write_backup
         self.running = self.under_way = False
 
@@ -51,7 +62,7 @@ class Announcement:
         if reasons := await why_unarmed(guard):
             guard.tell("not_protected", reason="; ".join(reasons))
         deployment = await guard.ask(lambda: self._open(backup))
-        guard.tell("deployment_started", deployment=deployment.id, command=list(self._command.argv))
+        guard.tell("deployment_started", deployment=deployment.id, command=list(shown(self._command.argv)))
         code, why = await self._run_command()
         return await guard.ask(lambda: self._command_ended(code, why))
 
@@ -102,13 +113,16 @@ class Announcement:
         guard, watch = self._guard, self._guard.watch
         now = guard.tools.hands.clock.now()
         superseded, red = watch.deployment, watch.baseline_red(guard.tools.settings.checks)
+        self._superseded, self._backup = superseded, backup
+        self._ran = frozenset(c.id for c in watch.containers if c.running)
         deployment = Deployment(
             id=f"{timestamp(now)}-{guard.name}",
             stack=guard.name,
             kind=Kind.ANNOUNCED,
             phase=Phase.DEPLOYING,
             started_at=now,
-            command=self._command.argv,
+            command=shown(self._command.argv),
+            caller=self._terminal,
             from_fingerprint=watch.fingerprint,
             target_release=watch.target,
             backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
@@ -119,8 +133,6 @@ class Announcement:
             allowed=self._allowed,
         )
         closing = [replace(superseded, phase=Phase.SUPERSEDED, ended_at=now)] if superseded else []
-        if superseded:
-            guard.conductor.settle(superseded.id, "superseded")
         await guard.open(deployment, deployment, *closing)
         self.under_way = True
         return deployment
@@ -138,11 +150,43 @@ class Announcement:
         if why:
             deployment = replace(deployment, reasons=(*deployment.reasons, why))
         await guard.look()
+        guard.tell("command_ended", deployment=deployment.id, exit_code=code)
+        if code and deployment.phase is Phase.MONITORING and not await self._changed_something(deployment):
+            return await self._changed_nothing(deployment, why or f"the command exited with code {code}")
         watch.deployment = deployment
         await guard.take_for_granted(deployment)
         self.under_way = False
-        guard.tell("command_ended", deployment=deployment.id, exit_code=code)
+        if self._superseded:
+            guard.conductor.settle(self._superseded.id, "superseded")
         return deployment
+
+    async def _changed_something(self, deployment: Deployment) -> bool:
+        """Containers, or the schema: what a command that failed may have left behind."""
+        watch = self._guard.watch
+        running = frozenset(c.id for c in watch.containers if c.running)
+        if not watch.reachable or running != self._ran or watch.fingerprint != deployment.from_fingerprint:
+            return True
+        if self._backup is None or not self._guard.tools.settings.stack.databases:
+            return False
+        return await schema_changed(self._guard.tools, self._backup)
+
+    async def _changed_nothing(self, deployment: Deployment, why: str) -> Deployment:
+        """A mistyped command is no release: what was judged before is judged on."""
+        guard, before = self._guard, self._superseded
+        now = guard.tools.hands.clock.now()
+        ended = replace(deployment, phase=Phase.FAILED, ended_at=now, reasons=(why, NOTHING_CHANGED))
+        text = f"{why}\n{NOTHING_CHANGED}"
+        told = alert(guard.name, Level.WARNING, "deployment command failed", text, now)
+        await guard.take_for_granted(ended, told, *([before] if before else []))
+        guard.watch.deployment, guard.watch.progress = (
+            before,
+            Progress(healthy_at=before.healthy_at if before else None),
+        )
+        self.under_way = False
+        guard.tools.outbox.wake()
+        guard.tell("not_rolled_back", deployment=ended.id, reason=f"{why}; {NOTHING_CHANGED}")
+        guard.conductor.settle(ended.id, "failed")
+        return ended
 
 
 def _is_of(backup: Backup, release: Release | None) -> bool:

@@ -12,6 +12,12 @@ from watchdog.daemon.guard import Guard
 
 
 async def tidy(guard: Guard) -> dict[str, Any]:
+    """Under the stack's lock: a rollback may be about to name a set that is due to go."""
+    done: dict[str, Any] = await guard.conductor.run("tidying the backups", _tidy(guard))
+    return done
+
+
+async def _tidy(guard: Guard) -> dict[str, Any]:
     """Delete what expired and compress what is old, off the event loop; told what was done."""
     policy = guard.tools.settings.backup
     now = guard.tools.hands.clock.now()

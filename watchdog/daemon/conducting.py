@@ -21,6 +21,8 @@ from watchdog.daemon import trusting
 from watchdog.daemon.announcing import Announcement
 from watchdog.daemon.reacting import react
 from watchdog.daemon.tools import Command
+from watchdog.deploy.caller import Caller
+from watchdog.deploy.command import shown
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import Busy
 from watchdog.rollback import operate
@@ -106,10 +108,10 @@ class Conductor:
         guard.tell("backup_written", backup=backup.timestamp, reason=reason)
         return backup
 
-    async def deploy(self, command: Command, allowed: bool) -> dict[str, Any]:
+    async def deploy(self, command: Command, allowed: bool, terminal: Caller | None = None) -> dict[str, Any]:
         """An announced deployment: backup, command, and the wait until it is healthy or dealt with."""
-        announcement = Announcement(self._guard, command, allowed, self.write_backup)
-        deployment = await self.run(f"deploy {' '.join(command.argv)}", self._announce(announcement))
+        announcement = Announcement(self._guard, command, allowed, terminal, self.write_backup)
+        deployment = await self.run(f"deploy {' '.join(shown(command.argv))}", self._announce(announcement))
         settled = self._settled.setdefault(deployment.id, asyncio.get_running_loop().create_future())
         await self._guard.ask(self.follow_up)
         state = await settled
@@ -182,7 +184,9 @@ class Conductor:
             raise
         except Exception as error:
             log.exception("rollback_failed")
-            await self._guard.alert(Level.CRITICAL, "rollback broke off", f"{error!r}\n{BROKEN_OFF}")
+            await self._guard.alert(
+                Level.CRITICAL, "rollback broke off", f"{type(error).__name__}\n{BROKEN_OFF}"
+            )
             self._guard.tell("rollback_broke_off", deployment=deployment)
             self.settle(deployment, "failed")
         else:
@@ -271,6 +275,11 @@ class Conductor:
         return await self._machine(
             operate.resume(operation, target, tools.hands, tools.ledger, self._step, tools.outbox.wake)
         )
+
+    async def at_rest(self) -> None:
+        """Wait until nothing of ours is at work any more."""
+        while tasks := [t for t in (*self._children, *([self._work] if self._work else [])) if not t.done()]:
+            await asyncio.wait(tasks)
 
     async def stop(self) -> None:
         """Cut what is under way: the journal lets the next start go on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from watchdog.daemon.conducting import Conductor
 from watchdog.daemon.judging import judge
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Progress, Tick
 from watchdog.daemon.observing import notice
+from watchdog.daemon.remembering import notice_lost_command, remember
 from watchdog.daemon.tools import Tools
 from watchdog.daemon.watch import Identities, Watch
 from watchdog.deploy.changes import merge
@@ -30,7 +31,7 @@ from watchdog.errors import Refused, Unreachable, WatchdogError
 from watchdog.health.verdict import Outcome
 from watchdog.health.window import Progress as Judged
 from watchdog.rollback.ledger import Record, Seen
-from watchdog.stack import Event
+from watchdog.stack import Event, Release
 
 T = TypeVar("T")
 
@@ -47,13 +48,16 @@ OWN_ERROR = "ops-watchdog met an error of its own"
 class Guard:
     """Guards one stack. `run` is its task; `post` and `ask` are how everybody else talks to it."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, acts: bool = True) -> None:
+        """`acts` False: only looks and answers, for a command that shall change nothing."""
         self.tools = tools
+        self.acts = acts
         self.watch = Watch(checking.carried_over({}, tools.settings.checks))
         self.conductor = Conductor(self)
         self.capturer = Capturer(self)
         self._progressed_at = tools.hands.clock.monotonic()
         self.adopted = asyncio.Event()
+        self.began_at = tools.hands.clock.now()
         self._asked_capture_of: Identities = frozenset()
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._listeners: set[Progress] = set()
@@ -108,10 +112,11 @@ class Guard:
     async def run(self) -> None:
         """Until cancelled. A failure in one message is alerted; the next is handled all the same."""
         structlog.contextvars.bind_contextvars(stack=self.name)
-        while not await self._survive(self._remember):
+        while not await self._survive(partial(remember, self)):
             self._refuse_waiting()
             await self.tools.hands.clock.sleep(RETRY)
-        await self._survive(self.conductor.recover)
+        if self.acts:
+            await self._survive(self.conductor.recover)
         await self._survive(partial(self._handle, [Tick()]))
         while True:
             messages = await self._next()
@@ -152,20 +157,6 @@ class Guard:
         while not self._inbox.empty():
             if isinstance(message := self._inbox.get_nowait(), Call) and not message.reply.done():
                 message.reply.set_exception(Refused(f"{self.name} cannot be guarded: its state is unusable"))
-
-    async def _remember(self) -> None:
-        """Take up what the ledger knows."""
-        ledger = self.tools.ledger
-        seen = await ledger.seen(self.name)
-        self.watch.known = seen.services if seen else ()
-        self.watch.good = await ledger.last_known_good(self.name)
-        if self.watch.good is not None:
-            self.adopted.set()
-        newest = await ledger.deployments(self.name, limit=1)
-        if newest and (newest[0].open or newest[0].ended_at is None):
-            self.watch.deployment = _without_terminal(newest[0], self.tools.hands.clock.now())
-            self.watch.progress = Judged(healthy_at=newest[0].healthy_at)
-        await checking.restore(self)
 
     async def _handle(self, messages: list[Message]) -> None:
         """Each message by itself, so that one that fails takes no other with it; then look and judge."""
@@ -249,11 +240,21 @@ class Guard:
             self._asked_capture_of = self.watch.identities
             self.capturer.soon()
 
-    async def take_for_granted(self, *records: Record) -> None:
-        """What runs now is no news from here on."""
+    async def take_for_granted(
+        self, *records: Record, good: Release | None = None, lost: bool = False
+    ) -> None:
+        """What runs now is no news from here on; written first with `records`, then believed.
+
+        `good`: the last known good release from now on; `lost`: there is none any more.
+        """
         known = merge(self.watch.known, self.watch.containers)
-        await self.tools.ledger.write(Seen(self.name, known, self.tools.hands.clock.now()), *records)
-        self.watch.known = known
+        trusted = None if lost else good or self.watch.good
+        now = self.tools.hands.clock.now()
+        seen = Seen(self.name, known, now, trusted.id if trusted else None)
+        await self.tools.ledger.write(seen, *records)
+        self.watch.known, self.watch.good = known, trusted
+        if lost:
+            self.watch.adopting_since = None
 
     async def open(self, deployment: Deployment, *records: Record) -> None:
         """Begin to judge a deployment."""
@@ -264,8 +265,10 @@ class Guard:
     async def _judge(self) -> None:
         """Ask for the verdict where there is something to judge: a deployment, or the first release."""
         deployment = self.watch.deployment
-        if self.conductor.rolling_back or not (deployment or self._adopting):
+        if not self.acts or self.conductor.rolling_back or not (deployment or self._adopting):
             return
+        await notice_lost_command(self)
+        deployment = self.watch.deployment
         if deployment is not None and deployment.phase is Phase.FAILED:
             await self.conductor.follow_up()
             return
@@ -275,10 +278,12 @@ class Guard:
         self.watch.progress = found.progress
         if deployment is None:
             await trusting.adopt(self, found)
-        elif found.outcome is Outcome.FAILED:
-            await self.conductor.failed(deployment, found.reasons)
         elif found.outcome is Outcome.HEALTHY:
             await trusting.healthy(self, deployment, now)
+        elif trusting.lapsed(self, deployment, found, now):
+            await trusting.undecided(self, deployment, found, now)
+        elif found.outcome is Outcome.FAILED:
+            await self.conductor.failed(deployment, found.reasons)
 
     @property
     def _adopting(self) -> bool:
@@ -289,10 +294,3 @@ class Guard:
         now = self.tools.hands.clock.now()
         await self.tools.ledger.write(*records, alert(self.name, level, title, text, now))
         self.tools.outbox.wake()
-
-
-def _without_terminal(deployment: Deployment, now: datetime) -> Deployment:
-    """A command that still ran when the process before this one ended: nobody will tell its end any more."""
-    if deployment.phase is not Phase.DEPLOYING:
-        return deployment
-    return replace(deployment, phase=Phase.MONITORING, command_ended_at=now)

@@ -12,7 +12,7 @@ from typing import Any
 
 from watchdog.daemon.messages import Hint
 from watchdog.daemon.post import Post
-from watchdog.daemon.requests import REQUESTS, Caller
+from watchdog.daemon.requests import ACTING, REQUESTS, Caller
 from watchdog.daemon.tools import Workshop
 from watchdog.errors import UsageError
 from watchdog.settings.build import StackSettings
@@ -48,14 +48,16 @@ async def converse(
     if handler is None:
         raise UsageError(f"{request['command']} needs the daemon")
     near, far = pipe()
-    post = Post(workshop.tools(settings))
+    post = Post(workshop.tools(settings), acts=request["command"] in ACTING and not request.get("plan"))
     post.start()
     listening = asyncio.create_task(_listen(workshop, post))
     arguments = {key: value for key, value in request.items() if key not in {"command", "stack"}}
 
     async def serve() -> None:
         try:
-            far.send({"result": await handler(post.guard, arguments, far, caller)})
+            result = await handler(post.guard, arguments, far, caller)
+            await post.guard.conductor.at_rest()  # what was begun beside it must not be cut
+            far.send({"result": result})
         except BaseException as error:
             far.send({"raise": error})
             raise

@@ -33,6 +33,10 @@ async def notice(guard: Guard, previous: Containers, now: datetime) -> None:
     changed = changed_services(watch.known, watch.containers)
     if not changed:
         return
+    if not previous and _long_ago(guard, changed, now):
+        await guard.take_for_granted(lost=True)
+        guard.tell("deployment_missed", services=list(changed))
+        return
     current = watch.deployment
     if current and settling(current, watch.changed_at, guard.tools.settings.deployment, now):
         watch.deployment = replace(current, command_ended_at=now)
@@ -40,6 +44,12 @@ async def notice(guard: Guard, previous: Containers, now: datetime) -> None:
     else:
         await _open(guard, changed, previous, now)
     watch.changed_at = now
+
+
+def _long_ago(guard: Guard, changed: tuple[str, ...], now: datetime) -> bool:
+    """It happened while nobody looked, and its window would be over: what runs since then is left alone."""
+    ended = now - guard.tools.settings.deployment.monitor
+    return all(c.created_at < ended for c in guard.watch.containers if c.service in changed)
 
 
 async def _open(guard: Guard, changed: tuple[str, ...], previous: Containers, now: datetime) -> None:

@@ -17,8 +17,8 @@ STALLED = timedelta(minutes=2)
 class Post:
     """One stack under guard, from `start` to `stop`."""
 
-    def __init__(self, tools: Tools) -> None:
-        self.guard = Guard(tools)
+    def __init__(self, tools: Tools, acts: bool = True) -> None:
+        self.guard = Guard(tools, acts)
         self.poller = self._poller(tools)
         self._task: asyncio.Task[None] | None = None
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import catalogue
 from watchdog.daemon.tools import Tools
 from watchdog.daemon.watch import Watch
@@ -13,6 +16,10 @@ from watchdog.errors import Refused, WatchdogError
 from watchdog.rollback.operate import Request
 from watchdog.rollback.policy import Mode
 from watchdog.rollback.target import AUTOMATIC, Target, automatic_target, choose_plan, permit
+from watchdog.stack import Release
+
+READ_WITHIN = 10.0
+"""Seconds. The guard decides nothing else meanwhile, and a migration may hold a lock on its own table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,40 +54,53 @@ async def _request(tools: Tools, watch: Watch, deployment: Deployment) -> Reques
     permit(deployment, await tools.ledger.operations(stack.name, limit=100), now)
     good = await tools.ledger.release(deployment.target_release) if deployment.target_release else None
     backups = catalogue(tools.settings.backup.directory)
-    marks = await tools.ledger.marks(stack.name)
-    target = automatic_target(deployment, good, backups, marks, watch.fingerprint)
+    target = await _only_data(tools, watch, deployment, good, backups)
+    failed = "" if target else watch.fingerprint
+    if target is None:
+        marks = await tools.ledger.marks(stack.name)
+        target = automatic_target(deployment, good, backups, marks, watch.fingerprint)
     return Request(
         target=target,
         plan=await _plan(tools, deployment, target),
         actor=AUTOMATIC,
         reasons=deployment.reasons,
         deployment=deployment,
-        failed_fingerprint=watch.fingerprint,
+        failed_fingerprint=failed,
     )
+
+
+async def _only_data(
+    tools: Tools, watch: Watch, deployment: Deployment, good: Release | None, backups: Sequence[Backup]
+) -> Target | None:
+    """The containers are the good ones, but the command left another schema behind: the data goes back."""
+    if good is None or good.fingerprint != watch.fingerprint or not tools.settings.stack.databases:
+        return None
+    own = next((backup for backup in backups if backup.timestamp == deployment.backup), None)
+    return Target(good, own) if own is not None and await schema_changed(tools, own) else None
 
 
 async def _plan(tools: Tools, deployment: Deployment, target: Target) -> str:
     if not tools.settings.stack.databases:
         return "keep database"
     policy = tools.settings.rollback
-    changed = await schema_changed(tools, target)
-    return choose_plan(policy, deployment.kind, target.backup, changed, tools.hands.clock.now())
-
-
-async def schema_changed(tools: Tools, target: Target) -> bool:
-    """Whether a live schema differs from the backup's; one that cannot be read counts as changed."""
     if target.backup is None:
         raise Refused(
             "the last known good release has no complete backup, so nobody can tell whether the schema "
             "still fits; decide by hand with 'ops-watchdog rollback --keep-database'"
         )
+    changed = await schema_changed(tools, target.backup)
+    return choose_plan(policy, deployment.kind, target.backup, changed, tools.hands.clock.now())
+
+
+async def schema_changed(tools: Tools, backup: Backup) -> bool:
+    """Whether a live schema differs from the backup's; one that cannot be read in time counts as changed."""
     for database in tools.settings.stack.databases:
         try:
             cluster = await tools.hands.clusters.of(database)
-            async with cluster.connect(database.name) as session:
+            async with asyncio.timeout(READ_WITHIN), cluster.connect(database.name) as session:
                 live = await schema_fingerprint(session)
-        except WatchdogError:
+        except (WatchdogError, TimeoutError):
             return True
-        if live != target.backup.schema(database.name):
+        if live != backup.schema(database.name):
             return True
     return False

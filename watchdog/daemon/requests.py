@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from watchdog.backup.catalogue import catalogue, find
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.status import status
+from watchdog.deploy.caller import caller as process
+from watchdog.deploy.command import shown
 from watchdog.errors import UsageError, WatchdogError
 from watchdog.rollback.ledger import Audit
 from watchdog.rollback.operate import Request
@@ -101,9 +103,9 @@ async def deploy(guard: Guard, arguments: Arguments, channel: Channel, caller: C
         raise UsageError("deploy needs a command: ops-watchdog deploy -- docker compose up -d")
     stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
     try:
-        await _audit(guard, caller, "deploy", " ".join(argv))
+        await _audit(guard, caller, "deploy", " ".join(shown(argv)))
         allowed = not arguments.get("no_rollback")
-        return await guard.conductor.deploy(RemoteCommand(argv, channel), allowed)
+        return await guard.conductor.deploy(RemoteCommand(argv, channel), allowed, process(caller.pid))
     finally:
         stop_listening()
 
@@ -114,7 +116,8 @@ async def rollback(guard: Guard, arguments: Arguments, channel: Channel, caller:
     if not guard.tools.settings.stack.databases:
         plan = "keep database"
     if arguments.get("plan"):
-        return await printout(guard.tools.hands, target, plan)
+        document = await printout(guard.tools.hands, target, plan)
+        return {**document, "backup_chosen": target.backup.timestamp if target.backup else None}
     stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
     try:
         request = Request(target, plan, str(caller), (f"wanted by {caller.name}",), guard.watch.deployment)
@@ -148,6 +151,9 @@ async def _audit(guard: Guard, caller: Caller, action: str, detail: str = "") ->
     now = guard.tools.hands.clock.now()
     await guard.tools.ledger.write(Audit(guard.name, now, str(caller), action, detail))
 
+
+ACTING = frozenset({"backup", "deploy", "rollback"})
+"""What may change something; the others only look, also where no daemon runs."""
 
 REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
     "ping": ping,

@@ -147,6 +147,12 @@ class Supervisor:
             log.error("configuration_kept", reason=str(error))
             await self._alert_kept(str(error))
             return
+        gone = set(self._posts) - {settings.stack.name for settings in configuration.stacks}
+        if busy := sorted(name for name in gone if self._guards[name].conductor.busy):
+            reason = f"it drops {', '.join(busy)}, where an operation runs; reload once it has ended"
+            log.error("configuration_kept", reason=reason)
+            await self._alert_kept(reason)
+            return
         self._configuration = configuration
         self._workshop.use(configuration)
         wanted = {settings.stack.name: settings for settings in configuration.stacks}

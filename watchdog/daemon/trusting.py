@@ -7,9 +7,10 @@ guard with itself on each verdict, and by its conductor after each rollback.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from watchdog.alert.alert import Level, alert
 from watchdog.daemon.judging import over
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.health.verdict import Outcome, Verdict
@@ -21,6 +22,10 @@ from watchdog.stack import Release
 
 if TYPE_CHECKING:  # the guard calls it with itself
     from watchdog.daemon.guard import Guard
+
+
+GRACE = timedelta(minutes=1)
+"""Beyond the last deadline of a window: a verdict that falls due then must still count."""
 
 
 async def adopt(guard: Guard, found: Verdict) -> None:
@@ -44,13 +49,37 @@ async def healthy(guard: Guard, deployment: Deployment, now: datetime) -> None:
         await _close(guard, deployment, now)
 
 
+def lapsed(guard: Guard, deployment: Deployment, found: Verdict, now: datetime) -> bool:
+    """Its window is over, and so is the time in which a deadline could be missed: nothing acts any more.
+
+    What is not healthy but may become so gets the chance again where the daemon was away meanwhile.
+    """
+    policy, ended = guard.tools.settings.deployment, deployment.command_ended_at
+    longest = max(policy.monitor, policy.healthy_deadline + policy.min_healthy_time) + GRACE
+    if ended is None or now - ended < longest:
+        return False
+    return found.outcome is Outcome.FAILED or now - guard.began_at >= policy.min_healthy_time + GRACE
+
+
+async def undecided(guard: Guard, deployment: Deployment, found: Verdict, now: datetime) -> None:
+    """Neither good nor failed when its time was over: a person is told; what runs may be adopted later."""
+    reasons = found.reasons
+    ended = replace(deployment, phase=Phase.UNDECIDED, ended_at=now, reasons=reasons)
+    title = "the window of a deployment ended undecided; nothing is rolled back"
+    told = alert(guard.name, Level.WARNING, title, "\n".join(reasons), now)
+    await guard.take_for_granted(ended, told, lost=True)
+    guard.watch.deployment, guard.watch.progress = None, Progress()
+    guard.tell("deployment_undecided", deployment=deployment.id, reasons=list(reasons))
+    guard.tools.outbox.wake()
+    guard.conductor.settle(deployment.id, "undecided")
+
+
 async def _close(guard: Guard, deployment: Deployment, now: datetime) -> None:
     """What cannot be brought back, or was red all along, is no target; nor is what was before it."""
     watch = guard.watch
     ended = replace(deployment, phase=Phase.GOOD, ended_at=now, to_fingerprint=watch.fingerprint)
     if watch.release is None or watch.red(guard.tools.settings.checks):
-        await guard.take_for_granted(ended)
-        watch.good, watch.adopting_since = None, None
+        await guard.take_for_granted(ended, lost=True)
     else:
         await _mark_good(guard, watch.release, f"healthy through the window of {deployment.id}", ended)
     watch.deployment, watch.progress = None, Progress()
@@ -59,8 +88,7 @@ async def _close(guard: Guard, deployment: Deployment, now: datetime) -> None:
 
 async def _mark_good(guard: Guard, release: Release, reason: str, *records: Record) -> None:
     mark = Mark(guard.name, release.fingerprint, Standing.GOOD, guard.tools.hands.clock.now(), reason)
-    await guard.take_for_granted(mark, *records)
-    guard.watch.good = release
+    await guard.take_for_granted(mark, *records, good=release)
     guard.adopted.set()
     guard.tell("release_good", release=release.id, reason=reason)
 
@@ -77,17 +105,17 @@ async def after_rollback(guard: Guard, operation: Operation) -> None:
         records.append(replace(failed, ended_at=operation.ended_at))
         watch.deployment = None
     target = await ledger.release(operation.target_release)
-    if operation.outcome is Ended.SUCCEEDED and target is not None:
-        records += _rejected(guard, operation, target)
-    await guard.take_for_granted(*records)
+    rejected = _rejected(guard, operation, target)
+    await guard.take_for_granted(*records, *rejected, lost=bool(rejected))
 
 
-def _rejected(guard: Guard, operation: Operation, target: Release) -> list[Record]:
+def _rejected(guard: Guard, operation: Operation, target: Release | None) -> list[Record]:
     """What a person rolled back from is no target any more; what came back has to show itself."""
     good = guard.watch.good
+    if operation.outcome is not Ended.SUCCEEDED or target is None:
+        return []
     if good is None or good.fingerprint == target.fingerprint:
         return []
-    guard.watch.good, guard.watch.adopting_since = None, None
     reason, now = f"rolled back by {operation.actor}", guard.tools.hands.clock.now()
     return [Mark(guard.name, good.fingerprint, Standing.FAILED, now, reason)]
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from watchdog.deploy.caller import Caller
+
 
 class Kind(StrEnum):
     """ANNOUNCED by `ops-watchdog deploy`; OBSERVED when containers of another making appeared."""
@@ -27,6 +29,7 @@ class Phase(StrEnum):
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
     SUPERSEDED = "superseded"
+    UNDECIDED = "undecided"
 
 
 OPEN = frozenset({Phase.DEPLOYING, Phase.MONITORING})
@@ -37,7 +40,8 @@ class Deployment:
     """One change of the stack.
 
     Attributes:
-        command: What was run, for an announced one; shown to people, never interpreted.
+        command: What was run, for an announced one, as it may be shown; never interpreted.
+        caller: In whose terminal it runs.
         target_release, backup: The pair to go back to (release ID, backup timestamp), chosen when it began.
         baseline: Containers that were there before it: ID to restart count.
         baseline_red, baseline_unhealthy: Required checks, and services by their own health check, that
@@ -54,6 +58,7 @@ class Deployment:
     phase: Phase
     started_at: datetime
     command: tuple[str, ...] = ()
+    caller: Caller | None = None
     command_ended_at: datetime | None = None
     exit_code: int | None = None
     from_fingerprint: str = ""

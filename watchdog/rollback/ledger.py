@@ -61,12 +61,14 @@ class Transition:
 class Seen:
     """What the guard last took for granted: (service, image ID, config hash) of every service.
 
-    A container made of anything else is a deployment, also if it appeared while the daemon was away.
+    A container made of anything else is a deployment, also if it appeared while the daemon was away. `good`
+    is the ID of the last known good release at that moment; None where there is none any more.
     """
 
     stack: str
     services: tuple[tuple[str, str, str], ...]
     at: datetime
+    good: str | None = None
 
 
 Record = Release | Mark | Deployment | Operation | StepRecord | Alert | Audit | Transition | Seen
