@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import FakeEngine
-from tests.rollback.world import World, broken_deployment
+from tests.rollback.world import Touch, World, broken_deployment
 from watchdog.adapters.sqlite_ledger import SqliteLedger
 from watchdog.deploy.deployment import Phase
 from watchdog.errors import StepFailed, Unreachable
 from watchdog.health.check import Answer
 from watchdog.rollback.operation import Outcome, Progress
-from watchdog.rollback.plan import FAILS_AS, FULL, KEEP_DATABASE, PLANS
+from watchdog.rollback.plan import FAILS_AS, FULL, KEEP_DATABASE, ORDINARY_PATIENCE, PLANS
 from watchdog.stack import Release
 
 FULL_NAMES = [
@@ -174,7 +175,7 @@ async def test_an_abort_starts_what_ran_and_gives_the_restart_policies_back(
             raise Unreachable("the engine does not answer")
 
     world.let(stops_and_then_falls_silent)
-    operation = await world.roll_back(good)
+    operation = await world.while_time_passes(world.roll_back(good))
     assert operation.outcome is ABORTED
     after = await world.containers()
     assert [(c.id, c.state, c.restart_policy) for c in after] == [
@@ -233,3 +234,58 @@ async def test_a_fault_of_our_own_in_a_step_ends_the_run_like_any_failure(
     operation = await world.roll_back(good)
     assert (operation.outcome, operation.detail) == (HELD, "pull_images failed: ZeroDivisionError: oops")
     assert len(await world.ledger.pending_alerts()) == 2
+
+
+def silent(act: str, times: int) -> Touch:
+    """Does not answer so many times, when asked for this."""
+    left = times
+
+    async def touch(at: str) -> None:
+        nonlocal left
+        if at == act and left:
+            left -= 1
+            raise Unreachable(f"{act}: no answer")
+
+    return touch
+
+
+@pytest.mark.parametrize("act", ["stop", "config_hashes", "tag", "up", "probe"])
+async def test_a_step_is_repeated_while_something_does_not_answer(
+    broken: tuple[World, Release], act: str
+) -> None:
+    world, good = broken
+    world.let(silent(act, 4))
+    operation = await world.while_time_passes(world.roll_back(good))
+    assert (operation.outcome, operation.detail) == (Outcome.SUCCEEDED, "")
+    assert world.begun == FULL_NAMES, "a repeat is no new step"
+    assert await world.running() == V1
+    waited = operation.ended_at - operation.started_at if operation.ended_at else None
+    assert waited == timedelta(seconds=0.2 + 0.4 + 0.8 + 1.6)
+
+
+async def test_patience_ends_and_the_pauses_do_not_grow_for_ever(broken: tuple[World, Release]) -> None:
+    world, good = broken
+    tries = 0
+
+    async def dead(at: str) -> None:
+        nonlocal tries
+        if at == "tag":
+            tries += 1
+            raise Unreachable("the engine does not answer")
+
+    world.let(dead)
+    operation = await world.while_time_passes(world.roll_back(good))
+    assert (operation.outcome, operation.detail) == (HELD, "pull_images failed: the engine does not answer")
+    assert operation.ended_at is not None
+    assert (
+        timedelta(0) <= operation.ended_at - operation.started_at - ORDINARY_PATIENCE < timedelta(seconds=1)
+    )
+    assert ORDINARY_PATIENCE / timedelta(seconds=5) < tries < 50
+
+
+async def test_preflight_refuses_at_once_while_everything_still_runs(broken: tuple[World, Release]) -> None:
+    world, good = broken
+    world.let(silent("parse", 1))
+    operation = await world.roll_back(good)
+    assert (operation.outcome, operation.detail) == (REFUSED, "preflight failed: parse: no answer")
+    assert await world.running() == V2

@@ -15,11 +15,13 @@ from tests.rollback.world import Touch, World, undisturbed
 from watchdog.backup.writer import take
 from watchdog.clock import SystemClock
 from watchdog.database.ports import Cluster
+from watchdog.errors import StepFailed, Unreachable
 from watchdog.rollback.operation import Outcome
 from watchdog.rollback.run import Hands
 from watchdog.stack import Database, Release
 
 pytestmark = pytest.mark.engine
+BEGUN = ["preflight", "stop_services", "restore_database"]
 BACKED_UP, LATER = "before@example.com", "later@example.com"
 
 
@@ -51,18 +53,24 @@ class DatabaseWorld(World):
 Broken = tuple[DatabaseWorld, Release]
 
 
-async def broken_deployment(root: Path, server: Server, database: str) -> Broken:
-    """Version 1 and its backup; then version 2, which changed the schema, and a row of a user."""
+async def broken_deployment(root: Path, server: Server, database: str, *further: str) -> Broken:
+    """Version 1 and its backup; then version 2, which changed the schema, and a row of a user.
+
+    Each further database has a service of its own.
+    """
     root.mkdir(exist_ok=True)
     world = DatabaseWorld(root)
     world.clusters = WatchedClusters(server)
-    world.stack = replace(world.stack, databases=(Database("database", database, "shop"),))
+    services = {"database": database, **{f"database-{name}": name for name in further}}
+    databases = tuple(Database(service, name, "shop") for service, name in services.items())
+    world.stack = replace(world.stack, databases=databases)
     await world.deploy("1")
     good = await world.release()
     server.sql(database, f"INSERT INTO users (email) VALUES ('{BACKED_UP}')")
-    dumpers, backups = {database: server.cluster(database)}, root / "backups"
+    dumpers = {name: server.cluster(name) for name in services.values()}
+    containers = [replace(server.container, service=service) for service in services]
     world.backup = await take(
-        world.stack, good, [server.container], dumpers, backups, clock=SystemClock(), reason="test"
+        world.stack, good, containers, dumpers, root / "backups", clock=SystemClock(), reason="test"
     )
     await world.deploy("2")
     server.sql(database, "ALTER TABLE users ADD phone text", f"INSERT INTO users (email) VALUES ('{LATER}')")
@@ -113,22 +121,84 @@ async def test_a_kept_database_keeps_every_row(broken: Broken) -> None:
     assert world.users() == {BACKED_UP, LATER}
 
 
-async def test_a_backup_that_holds_something_else_aborts_with_the_live_database_untouched(
-    broken: Broken,
-) -> None:
-    """The dump restores, but is not what its account says: found before the swap."""
-    world, good = broken
+def expect_something_else(world: DatabaseWorld) -> None:
+    """Let the backup's account disagree with its dump."""
     assert world.backup is not None
     [dump] = world.backup.dumps
     users = replace(dump.account.contents.tables["public.users"], rows=7)
     contents = replace(dump.account.contents, tables={**dump.account.contents.tables, "public.users": users})
     dump = replace(dump, account=replace(dump.account, contents=contents))
     world.backup = replace(world.backup, dumps=(dump,))
+
+
+async def test_a_backup_that_holds_something_else_aborts_with_the_live_database_untouched(
+    broken: Broken,
+) -> None:
+    """The dump restores, but is not what its account says: found before the swap."""
+    world, good = broken
+    expect_something_else(world)
     operation = await world.roll_back(good)
     assert operation.outcome is Outcome.ABORTED
     assert operation.detail.startswith("restore_database failed: ")
     assert "public.users" in operation.detail
-    assert world.begun == ["preflight", "stop_services", "restore_database", "start_again"]
+    assert world.begun == [*BEGUN, "require_not_swapped", "start_again", "lift_fence"]
+    assert (await world.running())["backend"] == "sha256:backend-2"
+    assert world.users() == {BACKED_UP, LATER}
+
+
+class SecondServerRefuses(WatchedClusters):
+    """The second database is served by another service, which refuses as soon as it is to be swapped."""
+
+    def __init__(self, server: Server, second: str) -> None:
+        super().__init__(server)
+        self.second, self.visits = second, 0
+
+    async def of(self, database: Database, operation: str = "") -> Cluster:
+        self.visits += database.name == self.second
+        if database.name == self.second and self.visits == PREFLIGHT_RESTORE_SWAP:
+            raise StepFailed("it refuses")
+        return await super().of(database, operation)
+
+
+PREFLIGHT_RESTORE_SWAP = 3
+
+
+async def test_a_swap_that_stands_is_never_met_by_the_newer_code(
+    tmp_path: Path, server: Server, database: str
+) -> None:
+    """Of two servers the first was swapped and the second refused: held, fenced, and nothing is started."""
+    second = f"{database}_second"
+    server.sql("postgres", f'CREATE DATABASE "{second}"')
+    world, good = await broken_deployment(tmp_path, server, database, second)
+    world.clusters = SecondServerRefuses(server, second)
+    operation = await world.roll_back(good)
+    assert operation.outcome is Outcome.HELD
+    assert operation.detail.startswith("restore_database failed: it refuses; then require_not_swapped")
+    assert f"the swap of {database} stands" in operation.detail
+    assert world.begun == [*BEGUN, "require_not_swapped"]
+    assert await world.running() == {}
+    assert server.databases(database)[database] is False, "the fence stays"
+    [alert] = (await world.ledger.pending_alerts())[1:]
+    assert "Nothing was replaced" not in alert.text
+    await world.ledger.close()
+
+
+async def test_an_abort_waits_for_a_server_that_restarts_and_opens_the_live_database(broken: Broken) -> None:
+    """The server does not answer for a while after the services have been started again."""
+    world, good = broken
+    expect_something_else(world)
+    silent = 2
+
+    async def restarting(_: str) -> None:
+        nonlocal silent
+        if world.begun[-1] == "lift_fence" and silent:
+            silent -= 1
+            raise Unreachable("starting up")
+
+    world.clusters.touch = restarting
+    operation = await world.roll_back(good)
+    assert operation.outcome is Outcome.ABORTED, operation.detail
+    assert silent == 0
     assert (await world.running())["backend"] == "sha256:backend-2"
     assert world.users() == {BACKED_UP, LATER}
 

@@ -6,10 +6,11 @@ Everything outside is reached through `touch`, which a test replaces to watch, t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.fakes import FakeClock, FakeEngine, ScriptedProber
 from tests.health.samples import check
@@ -29,6 +30,7 @@ from watchdog.rollback.run import Hands
 from watchdog.rollback.target import Target
 from watchdog.stack import Container, Database, Release, Stack
 
+TICK = timedelta(milliseconds=100)
 Touch = Callable[[str], Awaitable[None]]
 VERSIONS = {
     "1": "services:\n  backend: {image: 'shop/backend:latest', restart: always}\n"
@@ -134,6 +136,15 @@ class World:
         kept = {f"kept/{image_id}": image_id for image_id in self.engine.images.values()}
         self.engine.images = {**kept, "shop/web:1": "sha256:web", **new}
         await self.orchestrator.up(self.stack, (), timedelta(0))
+
+    async def while_time_passes(self, work: Coroutine[Any, Any, Operation]) -> Operation:
+        """Whoever sleeps meanwhile is woken, tick by tick."""
+        task = asyncio.create_task(work)
+        while not task.done():
+            if self.clock.sleeping:
+                await self.clock.advance(TICK)
+            await asyncio.sleep(0)
+        return task.result()
 
     async def release(self) -> Release:
         found = await capture(

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
-from watchdog.errors import WatchdogError
+from watchdog.clock import Deadline
+from watchdog.errors import Unreachable, WatchdogError
 from watchdog.rollback.ledger import Ledger
-from watchdog.rollback.operation import Operation, Outcome, Progress, StepRecord
-from watchdog.rollback.plan import ABORT, FAILS_AS, PLANS
+from watchdog.rollback.operation import Facts, Operation, Outcome, Progress, StepRecord
+from watchdog.rollback.plan import ABORT, FAILS_AS, ORDINARY_PATIENCE, PATIENCE, PLANS
 from watchdog.rollback.run import Run, Step
 
 log = structlog.get_logger(__name__)
@@ -21,6 +23,9 @@ log = structlog.get_logger(__name__)
 Settle = Callable[[Step], Awaitable[StepRecord]]
 Tell = Callable[[StepRecord], None]
 """Hears of each step as it begins and ends."""
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=5)
+"""Between two tries of a step; each pause is twice the one before it."""
 
 
 async def run(run: Run, ledger: Ledger, tell: Tell) -> Operation:
@@ -51,8 +56,8 @@ async def _perform(step: Step, run: Run, ledger: Ledger, tell: Tell) -> StepReco
     await ledger.write(record)
     tell(record)
     try:
-        facts = await step(run)
-        record = replace(record, progress=Progress.DONE, ended_at=clock.now(), facts=dict(facts))
+        facts = dict(await _patiently(step, run))
+        record = replace(record, progress=Progress.DONE, ended_at=clock.now(), facts=facts)
     except WatchdogError as error:
         log.warning("step_failed", step=record.step, reason=str(error))
         record = replace(record, progress=Progress.FAILED, ended_at=clock.now(), error=str(error))
@@ -65,11 +70,26 @@ async def _perform(step: Step, run: Run, ledger: Ledger, tell: Tell) -> StepReco
     return record
 
 
+async def _patiently(step: Step, run: Run) -> Facts:
+    """Repeat the step while something outside does not answer: a failure would leave everything stopped."""
+    clock, pause = run.hands.clock, FIRST_PAUSE
+    deadline = Deadline(clock, PATIENCE.get(step, ORDINARY_PATIENCE))
+    while True:
+        try:
+            return await step(run)
+        except Unreachable as error:
+            if deadline.over:
+                raise
+            log.warning("step_waits", step=step.__name__, reason=str(error))
+        await clock.sleep(min(pause, deadline.left))
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
 async def _fail(step: Step, record: StepRecord, run: Run, settled: Settle) -> Operation:
     outcome = FAILS_AS.get(step, Outcome.HELD)
     detail = f"{record.step} failed: {record.error}"
     if outcome is Outcome.ABORTED:
-        for undo in ABORT:
+        for undo in ABORT[step]:
             undone = await settled(undo)
             if undone.progress is Progress.FAILED:
                 return _ended(run, Outcome.HELD, f"{detail}; then {undone.step} failed: {undone.error}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from watchdog.rollback.operation import Outcome
 from watchdog.rollback.run import Step
 from watchdog.rollback.steps.images import pull_images
 from watchdog.rollback.steps.preflight import preflight
 from watchdog.rollback.steps.restart import restart_services
-from watchdog.rollback.steps.restore import restore_database
+from watchdog.rollback.steps.restore import lift_fence, require_not_swapped, restore_database
 from watchdog.rollback.steps.revert import revert_compose
 from watchdog.rollback.steps.stop import start_again, stop_services
 from watchdog.rollback.steps.verify import verify_health
@@ -24,9 +26,6 @@ FULL: Plan = (
     verify_health,
 )
 KEEP_DATABASE: Plan = tuple(step for step in FULL if step is not restore_database)
-ABORT: Plan = (start_again,)
-"""Runs when a step fails before anything was replaced: what ran before runs again."""
-
 PLANS: dict[str, Plan] = {"full": FULL, "keep database": KEEP_DATABASE}
 """Plans by the name under which an operation remembers its own."""
 
@@ -36,3 +35,15 @@ FAILS_AS: dict[Step, Outcome] = {
     restore_database: Outcome.ABORTED,
 }
 """How an operation ends when this step fails. Later than these something was replaced: held, for a person."""
+
+ABORT: dict[Step, Plan] = {
+    stop_services: (start_again,),
+    restore_database: (require_not_swapped, start_again, lift_fence),
+}
+"""What runs where an operation is aborted at this step: what ran before runs again. One that fails: held."""
+
+ORDINARY_PATIENCE = timedelta(minutes=3)
+"""How long a step is repeated while something does not answer: dockerd or PostgreSQL restart within it."""
+
+PATIENCE: dict[Step, timedelta] = {preflight: timedelta(0)}
+"""Another patience than the ordinary one. Everything still runs during preflight: it refuses at once."""

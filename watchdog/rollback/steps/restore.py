@@ -1,4 +1,4 @@
-"""Step three: restore the backup beside the live database, compare it, and swap it in by rename.
+"""Step three: restore the backup beside the live database, compare it, swap it in by rename; and the undo.
 
 What a killed run left working in the server is ended first. The live database is never dropped or overwritten
 (design rule 1): it stays, displaced, under another name. Both stay fenced until `restart_services`.
@@ -12,23 +12,23 @@ from typing import Any
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import mark_verified, open_dump
 from watchdog.clock import Clock
-from watchdog.database.fence import end_backends
+from watchdog.database.fence import end_backends, unfence
 from watchdog.database.names import application_name
 from watchdog.database.ports import Cluster
 from watchdog.database.properties import Properties
 from watchdog.database.restore import restore_beside
 from watchdog.database.swap import Swap, SwapState, observe, swap
+from watchdog.errors import StepFailed
 from watchdog.rollback.run import Run
+from watchdog.stack import Database
 
 
 async def restore_database(run: Run) -> dict[str, Any]:
     """Facts: `displaced`, live name to the name under which the former one stays."""
     if run.backup is None:
         return {"displaced": {}}
-    names = run.facts["preflight"]["databases"]
     by_service: dict[str, list[Swap]] = {}
-    for database in run.stack.databases:
-        pair = Swap(database.name, names[database.name]["side"], names[database.name]["displaced"])
+    for database, pair in _pairs(run).items():
         by_service.setdefault(database.service, []).append(pair)
         cluster = await run.hands.clusters.of(database, run.operation.id)
         await end_backends(cluster, application_name(run.operation.id))
@@ -37,7 +37,39 @@ async def restore_database(run: Run) -> dict[str, Any]:
         if pairs := by_service.pop(database.service, None):
             cluster = await run.hands.clusters.of(database, run.operation.id)
             await swap(cluster, pairs, run.hands.clock)
-    return {"displaced": {name: chosen["displaced"] for name, chosen in names.items()}}
+    return {"displaced": {pair.live: pair.displaced for pair in _pairs(run).values()}}
+
+
+async def require_not_swapped(run: Run) -> dict[str, Any]:
+    """The first step of an abort: raises where a backup stands swapped in, so that nothing is started on it.
+
+    A step that failed may have swapped one server's databases before it met the next, or before it died.
+    """
+    states = {}
+    for database, pair in _pairs(run).items():
+        states[database.name] = await observe(await run.hands.clusters.of(database, run.operation.id), pair)
+    if swapped := sorted(name for name, state in states.items() if state is not SwapState.NOT_SWAPPED):
+        raise StepFailed(
+            f"the swap of {', '.join(swapped)} stands, wholly or in part, and the newer code must not meet "
+            f"the older data, so nothing was started and what is fenced stays so"
+        )
+    return {"states": {name: state.value for name, state in states.items()}}
+
+
+async def lift_fence(run: Run) -> dict[str, Any]:
+    """The last step of an abort: let clients into the live databases again. Facts: `opened`."""
+    for database in run.stack.databases:
+        await unfence(await run.hands.clusters.of(database, run.operation.id), [database.name])
+    return {"opened": [database.name for database in run.stack.databases]}
+
+
+def _pairs(run: Run) -> dict[Database, Swap]:
+    names = run.facts["preflight"]["databases"]
+    return {
+        d: Swap(d.name, names[d.name]["side"], names[d.name]["displaced"])
+        for d in run.stack.databases
+        if d.name in names
+    }
 
 
 async def _restore(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -> None:

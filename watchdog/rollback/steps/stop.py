@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from watchdog.database.fence import unfence
 from watchdog.rollback.run import Run
 from watchdog.rollback.steps.policies import put_policies_back
 from watchdog.stack.container import stop_order
@@ -23,10 +22,7 @@ async def stop_services(run: Run) -> dict[str, Any]:
 
 
 async def start_again(run: Run) -> dict[str, Any]:
-    """Nothing was replaced: lift the fence, give the policies back, start what ran before."""
-    if run.restores_database:
-        for database in run.stack.databases:
-            await unfence(await run.hands.clusters.of(database, run.operation.id), [database.name])
+    """Nothing was replaced: give the policies back, start what ran before."""
     remembered = run.facts["preflight"]["containers"]
     await put_policies_back(run)
     ran = {c["id"] for c in remembered if c["state"] in {"running", "restarting"}}
