@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from watchdog.deploy.files import read
 from watchdog.errors import WatchdogError
 from watchdog.rollback.plan import PLANS
 from watchdog.rollback.run import Hands
 from watchdog.rollback.steps.preflight import obstacles
+from watchdog.rollback.steps.revert import differs
 from watchdog.rollback.target import Target
-from watchdog.stack import ConfigFile
 
 
 async def printout(hands: Hands, target: Target, plan: str) -> dict[str, Any]:
@@ -28,18 +27,11 @@ async def printout(hands: Hands, target: Target, plan: str) -> dict[str, Any]:
         "backup": target.backup.timestamp if target.backup else None,
         "backup_at": target.backup.at.isoformat() if target.backup else None,
         "databases": [d.name for d in hands.stack.databases] if plan != "keep database" else [],
-        "files": [str(file.path) for file in target.release.files if _differs(file)],
+        "files": [str(file.path) for file in target.release.files if differs(file)],
         "images": images,
         "not_rolled_back": "volumes other than the database's, external services, caches, mail already sent",
         "obstacles": await _obstacles(hands) if plan != "keep database" else [],
     }
-
-
-def _differs(file: ConfigFile) -> bool:
-    try:
-        return read(file.path) != file
-    except OSError:
-        return True
 
 
 async def _obstacles(hands: Hands) -> list[str]:

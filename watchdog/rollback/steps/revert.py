@@ -1,4 +1,7 @@
-"""Step four: put the target's files back, byte for byte, with owner and mode; keep what they displace."""
+"""Step four: put the target's files back, byte for byte, with owner and mode; keep what they displace.
+
+What the target did not have is moved to the displaced files: an `.env` would change every definition.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,39 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from watchdog.deploy.files import read
+from watchdog.deploy.files import defining_files, read
 from watchdog.errors import StepFailed
 from watchdog.rollback.run import Run
-from watchdog.stack import ConfigFile
+from watchdog.stack import ConfigFile, Release, Stack
 
 
 async def revert_compose(run: Run) -> dict[str, Any]:
-    """Facts: `changed` (paths) and `displaced_files` (the directory with the bytes that were there)."""
+    """Facts: `changed` and `removed` (paths), `displaced_files` (the directory with what was there)."""
     kept = run.directory / "displaced"
-    changed = [file for file in run.target.files if _differs(file)]
+    changed = [file for file in run.target.files if differs(file)]
     for file in changed:
         _keep(file.path, kept)
         _replace(file)
+    removed = surplus(run.stack, run.target)
+    for path in removed:
+        _keep(path, kept)
+        _remove(path)
     await _prove(run)
-    return {"changed": [str(file.path) for file in changed], "displaced_files": str(kept)}
+    return {
+        "changed": [str(file.path) for file in changed],
+        "removed": [str(path) for path in removed],
+        "displaced_files": str(kept),
+    }
+
+
+def surplus(stack: Stack, target: Release) -> list[Path]:
+    """What defines the stack now and did not then (an `.env` that the failed release brought along).
+
+    `config_files` are left alone: they are mounted, no part of a definition, and the operator may have listed
+    one after the target was captured.
+    """
+    known = {file.path for file in target.files} | set(stack.config_files)
+    return [path for path in defining_files(stack) if path not in known and path.is_file()]
 
 
 async def _prove(run: Run) -> None:
@@ -43,7 +64,8 @@ def lay_out_copies(files: Iterable[ConfigFile], directory: Path) -> None:
         _write(directory / file.path.relative_to("/"), file.content, 0o600)
 
 
-def _differs(file: ConfigFile) -> bool:
+def differs(file: ConfigFile) -> bool:
+    """Whether something else lies there now, or nothing."""
     try:
         current = read(file.path)
     except OSError:
@@ -64,6 +86,16 @@ def _keep(path: Path, directory: Path) -> None:
             f"{path} is in the way and cannot be kept: {error.strerror}; move it away"
         ) from error
     lay_out_copies([current], directory)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise StepFailed(
+            f"{path}, which the older release did not have, could not be moved away: {error.strerror}"
+        ) from error
 
 
 def _replace(file: ConfigFile) -> None:
