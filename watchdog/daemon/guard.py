@@ -254,7 +254,7 @@ class Guard:
         await self.tools.ledger.write(seen, *records)
         self.watch.known, self.watch.good = known, trusted
         if lost:
-            self.watch.adopting_since = None
+            self.watch.adopting_since, self.watch.progress = None, Judged()
 
     async def open(self, deployment: Deployment, *records: Record) -> None:
         """Begin to judge a deployment."""
