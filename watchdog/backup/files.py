@@ -84,6 +84,7 @@ class NewSet:
         """Claim the first free second from `wanted` on."""
         self.directory = directory
         self.at = wanted.replace(microsecond=0)
+        self._written: list[Path] = []
         while not self._claim():
             self.at += timedelta(seconds=1)
         self.entries: list[FileEntry] = []
@@ -96,32 +97,50 @@ class NewSet:
         """Where a file is written before it is finished; its directory exists."""
         path = self.directory / (name + PARTIAL)
         make_private(path.parent)
+        self._written.append(path)
         return path
 
     def add(self, name: str, content: bytes) -> FileEntry:
         """Write a small file."""
         with open_private(self.partial(name)) as file:
-            os.write(file, content) if content else None
+            write_all(file, content)
             os.fsync(file)
         return self.finish(FileEntry(name, len(content), hashlib.sha256(content).hexdigest()))
 
     def finish(self, entry: FileEntry) -> FileEntry:
-        """Give a written and synced file its name."""
-        put_in_place(self.directory / entry.name)
+        """Give a written and synced file its name. Raises `StepFailed` where somebody else has that name."""
+        path = self.directory / entry.name
+        if os.path.lexists(path):
+            raise StepFailed(f"{path} was made by somebody else meanwhile; take the backup again")
+        require_size(path.with_name(path.name + PARTIAL), entry.size_bytes)
+        self._written.append(path)
+        put_in_place(path)
         self.entries.append(entry)
         return entry
 
     def discard(self) -> None:
-        """Remove everything that was written."""
-        for path in files_of(self.directory, self.timestamp):
-            remove(path)
+        """Remove what was written here, the newest first; nobody else's files under this timestamp."""
+        for path in reversed(self._written):
+            path.unlink(missing_ok=True)
+            self._remove_emptied(path.parent)
         sync(self.directory)
+
+    def _remove_emptied(self, directory: Path) -> None:
+        """A set's configuration directories, from the inside out, as far as nothing is left in them."""
+        while directory != self.directory and directory.is_relative_to(self.directory):
+            try:
+                directory.rmdir()
+            except OSError:
+                return
+            directory = directory.parent
 
     def _claim(self) -> bool:
         if files_of(self.directory, self.timestamp):
             return False
         try:
-            with open_private(self.partial(manifest_name(self.timestamp)), os.O_EXCL):
+            path = self.directory / (manifest_name(self.timestamp) + PARTIAL)
+            with open_private(path, os.O_EXCL):
+                self._written.append(path)
                 return True
         except FileExistsError:
             return False
@@ -149,10 +168,29 @@ def make_private(directory: Path) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Exchange a small file for another, at once."""
     partial = path.with_name(path.name + PARTIAL)
-    with open_private(partial) as file:
-        os.write(file, content)
-        os.fsync(file)
+    try:
+        with open_private(partial) as file:
+            write_all(file, content)
+            os.fsync(file)
+        require_size(partial, len(content))
+    except (OSError, StepFailed):
+        partial.unlink(missing_ok=True)
+        raise
     put_in_place(path)
+
+
+def write_all(file: int, data: bytes) -> None:
+    """All of it: on a disk that is nearly full, one `os.write` takes only what still fits."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def require_size(path: Path, size_bytes: int) -> None:
+    """Raise `StepFailed` for a file that is not as long as what was written to it."""
+    found = path.stat().st_size
+    if found != size_bytes:
+        raise StepFailed(f"{path} has {found} bytes instead of {size_bytes}; the disk may be full or failing")
 
 
 def put_in_place(path: Path) -> None:

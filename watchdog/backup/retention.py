@@ -25,8 +25,8 @@ def expired(
     """The sets that may be deleted, each with the reason; the oldest first.
 
     Age counts from the timestamp, a damaged set's from its last change if that was later. Never expired: the
-    newest `min_keep` (complete and scripts' ones each), the newest verified one, what is pinned or `protected`
-    (timestamps), and anything from the future.
+    newest `min_keep` (complete and scripts' ones each), the newest verified one, what is pinned or
+    `protected` (timestamps), and anything from the future.
     """
     keeping = kept(backups, policy, now, protected)
     doomed = [backup for backup in backups if backup.timestamp not in keeping]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from watchdog.backup.backup import FileEntry
-from watchdog.backup.files import disk_errors, open_private
+from watchdog.backup.files import disk_errors, open_private, write_all
 from watchdog.errors import Corrupt
 
 if sys.version_info >= (3, 14):
@@ -106,9 +106,7 @@ class _Frame:
     def _put(self, data: bytes) -> None:
         self._hash.update(data)
         self.size_bytes += len(data)
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self._file, left) :]
+        write_all(self._file, data)
 
 
 async def _pump(chunks: AsyncIterator[bytes], frame: _Frame) -> None:
