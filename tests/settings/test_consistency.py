@@ -65,10 +65,27 @@ def test_two_stacks_cannot_share_a_project_or_a_database(host: Host) -> None:
 
 
 def test_two_stacks_cannot_share_a_compose_file(host: Host) -> None:
-    text = SHOP + "  blog:\n    compose: COMPOSE\n    project: other\n"
+    text = SHOP + "  blog:\n    compose: COMPOSE\n    project: other\n    backup: {directory: blog}\n"
     assert host.faults(text) == [
         "config.yaml:5:14 stacks.blog.compose: is the compose file of stacks.shop already"
     ]
+
+
+def test_two_stacks_cannot_share_a_backup_directory(host: Host) -> None:
+    (host.root / "link").symlink_to(host.root / "shop/backups")
+    text = SHOP + "  blog:\n    compose: OTHER\n    backup: {directory: " + f"{host.root}/link" + "}\n"
+    assert host.faults(text) == [
+        "config.yaml:6:25 stacks.blog.backup.directory: is the backup directory of stacks.shop already: give "
+        "each stack its own"
+    ]
+
+
+def test_two_stacks_in_one_directory_share_the_default_backup_directory(host: Host) -> None:
+    host.write("shop/blog.yaml", "name: blog\nservices: {a: {}}\n")
+    text = SHOP + f"  blog:\n    compose: {host.root}/shop/blog.yaml\n"
+    [fault] = host.faults(text)
+    assert "stacks.blog.backup.directory: is the backup directory of stacks.shop already" in fault
+    assert fault.startswith("config.yaml:")
 
 
 def test_a_compose_file_that_does_not_parse_is_a_fault_of_its_own(host: Host) -> None:

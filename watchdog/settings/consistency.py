@@ -43,6 +43,7 @@ def faults(stacks: Sequence[Declared]) -> Iterator[Finding]:
         yield from _blind_windows(stack)
     yield from _shared_projects(stacks)
     yield from _shared_databases(stacks)
+    yield from _shared_backups(stacks)
 
 
 def warnings(stacks: Sequence[Declared]) -> Iterator[Finding]:
@@ -151,3 +152,15 @@ def _shared_databases(stacks: Sequence[Declared]) -> Iterator[Finding]:
             key = (stack.project, database.service, database.name)
             if seen.setdefault(key, path) != path:
                 yield path, f"is the database of {dotted(seen[key])} already: one stack restores it, not two"
+
+
+def _shared_backups(stacks: Sequence[Declared]) -> Iterator[Finding]:
+    """Each would list, restore and delete the other's sets: their names do not tell whose they are."""
+    seen: dict[Path, str] = {}
+    for stack in stacks:
+        directory = (stack.section.project_directory / stack.section.backup.directory).resolve()
+        other = seen.setdefault(directory, stack.name)
+        if other != stack.name:
+            path = (*stack.path, "backup", "directory")
+            text = f"is the backup directory of {dotted(('stacks', other))} already: give each stack its own"
+            yield path, text
