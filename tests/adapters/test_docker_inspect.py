@@ -126,6 +126,12 @@ def test_reads_the_dependency_label_of_every_compose(label: str, expected: tuple
     assert dependencies(label) == expected
 
 
+@pytest.mark.parametrize(("mode", "known"), [("host", True), ("container:1", False), ("shop_default", False)])
+def test_knows_who_listens_on_the_host_itself(mode: str, known: bool) -> None:
+    host_config = {**BARE["HostConfig"], "NetworkMode": mode}
+    assert container({**BARE, "HostConfig": host_config}, _is_file).host_network is known
+
+
 def test_never_is_no_instant() -> None:
     assert instant("0001-01-01T00:00:00Z") is None
     assert instant("") is None

@@ -57,7 +57,7 @@ class PostgresCluster:
     @asynccontextmanager
     async def _connect(self, database: str) -> AsyncIterator[PostgresSession]:
         async with connected(
-            host=next(iter(self._container.addresses), LOCAL),
+            host=_address(self._container),
             user=self.user,
             password=await self._secret(),
             database=database,
@@ -133,6 +133,18 @@ class PostgresCluster:
         finished = await run(inside, timeout=QUICK, env=self._docker)
         _check("cat", given["POSTGRES_PASSWORD_FILE"], finished)
         return finished.stdout.rstrip("\r\n")
+
+
+def _address(container: Container) -> str:
+    """Where it listens. Without an address of its own, 127.0.0.1 would be somebody else's server."""
+    if container.addresses:
+        return container.addresses[0]
+    if container.host_network:
+        return LOCAL
+    raise Unreachable(
+        f"container {container.name} of service {container.service} has no address: it is in no network, or"
+        " in another container's; give the service a network of its own"
+    )
 
 
 def _first_line(file: Path) -> str:

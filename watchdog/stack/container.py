@@ -43,6 +43,7 @@ class Container:
         one_off: Made by `run`, not part of the service.
         mounted_files: Host paths of single files mounted into it.
         addresses: Its address in each of its networks.
+        host_network: It has no network of its own: what it listens on is the host's.
         environment: As (name, value); holds secrets: never log or print it.
     """
 
@@ -66,6 +67,7 @@ class Container:
     depends_on: tuple[Dependency, ...] = ()
     mounted_files: tuple[Path, ...] = ()
     addresses: tuple[str, ...] = ()
+    host_network: bool = False
     environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
