@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.postgres_server import Server
-from watchdog.database import blockers, end_backends, inspect, schema_fingerprint
+from watchdog.database import blockers, end_backends, inspect, room, schema_fingerprint
 from watchdog.database.facts import DatabaseFacts, Rights
 from watchdog.database.properties import Properties
 from watchdog.errors import Refused
@@ -39,6 +39,17 @@ def test_names_a_prepared_transaction_and_missing_room_at_once() -> None:
         "'it''s' or ROLLBACK PREPARED 'it''s'",
         "restoring app beside itself needs 3 MiB and the server has 1 MiB free; make room on its data volume",
     )
+
+
+def test_databases_of_one_cluster_need_room_together() -> None:
+    mebibyte = 1024**2
+    each = [replace(FACTS, name=name, size_bytes=3 * mebibyte) for name in ("app", "auth")]
+    assert [blockers(facts, 5 * mebibyte) for facts in each] == [(), ()]
+    assert room(each, 5 * mebibyte) == (
+        "restoring app, auth beside themselves needs 6 MiB together and the server has 5 MiB free; make room "
+        "on its data volume",
+    )
+    assert room(each, 6 * mebibyte) == room(each[:1], 0) == room([], 0) == ()
 
 
 @pytest.mark.engine

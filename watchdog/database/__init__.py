@@ -2,7 +2,7 @@
 
 from watchdog.database.contents import Contents, Measured, TableCount, hashes_for
 from watchdog.database.displaced import open_read_only
-from watchdog.database.facts import DatabaseFacts, blockers, inspect
+from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
 from watchdog.database.fence import end_backends, unfence
 from watchdog.database.fingerprint import schema_fingerprint
 from watchdog.database.names import displaced_name, side_name
@@ -33,6 +33,7 @@ __all__ = [
     "open_read_only",
     "read_properties",
     "restore_beside",
+    "room",
     "schema_fingerprint",
     "side_name",
     "swap",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from watchdog.database import sql
@@ -98,6 +98,21 @@ async def inspect(cluster: Cluster, database: str, inside: Collection[str] = ())
 def blockers(facts: DatabaseFacts, free_bytes: int) -> tuple[str, ...]:
     """Every reason why this database cannot be restored beside and swapped now, with what to do about it."""
     return (*_missing_rights(facts), *_obstacles(facts, free_bytes))
+
+
+def room(databases: Sequence[DatabaseFacts], free_bytes: int) -> tuple[str, ...]:
+    """Why the databases of one cluster, all restored beside themselves at once, do not fit together.
+
+    What a single one lacks is among its `blockers` already.
+    """
+    needed = sum(facts.size_bytes for facts in databases)
+    if len(databases) < 2 or needed <= free_bytes:
+        return ()
+    names = ", ".join(facts.name for facts in databases)
+    return (
+        f"restoring {names} beside themselves needs {_mib(needed)} MiB together and the server has "
+        f"{_mib(free_bytes)} MiB free; make room on its data volume",
+    )
 
 
 def _missing_rights(facts: DatabaseFacts) -> list[str]:
