@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.fakes import FakeEngine
-from tests.rollback.world import Touch, World, broken_deployment
+from tests.rollback.world import Touch, World
 from watchdog.adapters.sqlite_ledger import SqliteLedger
 from watchdog.deploy.deployment import Phase
 from watchdog.errors import StepFailed, Unreachable
@@ -28,13 +27,6 @@ FULL_NAMES = [
     "verify_health",
 ]
 KEEP_NAMES = [name for name in FULL_NAMES if name != "restore_database"]
-
-
-@pytest.fixture
-async def broken(tmp_path: Path) -> AsyncIterator[tuple[World, Release]]:
-    world, good = await broken_deployment(tmp_path)
-    yield world, good
-    await world.ledger.close()
 
 
 def test_the_plan_reads_like_the_sentence() -> None:

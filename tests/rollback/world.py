@@ -21,6 +21,7 @@ from watchdog.adapters.sqlite_ledger import SqliteLedger
 from watchdog.backup.backup import Backup
 from watchdog.database.ports import Cluster
 from watchdog.deploy.capture import Uncaptured, capture
+from watchdog.deploy.deployment import Deployment
 from watchdog.errors import Unreachable
 from watchdog.health.check import Check, Sample
 from watchdog.rollback import operate
@@ -194,13 +195,15 @@ class World:
         """The steps that were begun, in order."""
         return [step for step, progress in self.told if progress == "intent"]
 
-    async def roll_back(self, target: Release, plan: str = "full") -> Operation:
+    async def roll_back(
+        self, target: Release, plan: str = "full", undone: Deployment | None = None
+    ) -> Operation:
         request = operate.Request(
             target=Target(target, self.backup),
             plan=plan,
             actor="automatic",
             reasons=("api: HTTP 500",),
-            deployment=deployment(),
+            deployment=undone or deployment(),
             failed_fingerprint="f2",
         )
         return await operate.begin(request, self.hands(), self.ledger, self.tell, self.wake)

@@ -64,7 +64,7 @@ class Request:
 
 async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake: Wake) -> Operation:
     """Open a rollback, carry it out, and return how it ended. `wake` is called when an alert was written."""
-    now = hands.clock.now()
+    now, undone = hands.clock.now(), request.deployment
     backup = request.target.backup if request.plan != "keep database" else None
     operation = Operation(
         id=await _unused_id(ledger, f"{timestamp(now)}-{hands.stack.name}"),
@@ -72,10 +72,12 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
         plan=request.plan,
         target_release=request.target.release.id,
         backup=backup.timestamp if backup else None,
-        deployment=request.deployment.id if request.deployment else None,
+        deployment=undone.id if undone else None,
         actor=request.actor,
         reasons=request.reasons,
         started_at=now,
+        excused=tuple(sorted(undone.baseline_red)) if undone else (),
+        excused_services=tuple(sorted(undone.baseline_unhealthy)) if undone else (),
     )
     records: list[Record] = [request.target.release, operation, _audit(operation, now), _started(operation)]
     if request.failed_fingerprint:
@@ -99,9 +101,8 @@ async def resume(
     operation: Operation, target: Target, hands: Hands, ledger: Ledger, tell: Tell, wake: Wake
 ) -> Operation:
     """Go on with a rollback that a dead process left open."""
-    facts = {r.step: r.facts for r in await ledger.steps(operation.id) if r.ended_at and not r.error}
     backup = target.backup if operation.backup else None
-    run = Run(hands, operation, target.release, backup, facts)
+    run = Run(hands, operation, target.release, backup, {})
     if operation.backup and backup is None:  # images alone would meet the other schema
         detail = (
             f"backup {operation.backup} is gone, so the interrupted rollback cannot go on; bring it back "
@@ -181,10 +182,15 @@ def describe(operation: Operation, steps: tuple[StepRecord, ...], displaced: Map
         reasons=operation.reasons,
         target=operation.target_release,
         backup=operation.backup,
-        timeline=(Moment(operation.started_at, "decided"), *moments),
+        timeline=(Moment(operation.started_at, "decided", detail=_excuses(operation)), *moments),
         displaced=tuple(sorted(displaced.items())),
         detail=operation.detail,
     )
+
+
+def _excuses(operation: Operation) -> str:
+    names = (*operation.excused, *operation.excused_services)
+    return f"bad before the deployment already, so not demanded: {', '.join(names)}" if names else ""
 
 
 def _started(operation: Operation) -> Alert:
@@ -198,6 +204,7 @@ def _finished(operation: Operation, steps: tuple[StepRecord, ...]) -> Alert:
     parts = [
         *operation.reasons,
         operation.detail,
+        _excuses(operation),
         ADVICE.get(operation.outcome, ""),
         *_displaced_lines(_displaced(steps)),
     ]

@@ -32,6 +32,8 @@ class Operation:
         deployment: The deployment that it undoes, where there is one.
         actor: Who wanted it: `automatic`, or `user NAME (uid N)`.
         reasons: Why, as sentences.
+        excused, excused_services: Required checks, and services by their own health check, that were bad
+            before the deployment already: the rollback need not turn them green.
         detail: For an end that is not success: what went wrong and what to do.
     """
 
@@ -47,6 +49,8 @@ class Operation:
     outcome: Outcome = Outcome.RUNNING
     ended_at: datetime | None = None
     detail: str = ""
+    excused: tuple[str, ...] = ()
+    excused_services: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,21 +11,30 @@ from watchdog.clock import Deadline
 from watchdog.errors import StepFailed
 from watchdog.health.check import Answer, Check, Sample, Severity
 from watchdog.rollback.run import Run
+from watchdog.stack import Container, Health
 from watchdog.stack.container import migrations
 
 PAUSE = timedelta(milliseconds=50)
 """Between two probes of a check that is not green yet: short, since people wait for this one."""
+LONGEST_PAUSE = timedelta(seconds=0.4)
+"""Between two looks at all containers, each pause twice the one before it: a look costs the engine more."""
 
 
 async def verify_health(run: Run) -> dict[str, Any]:
-    """Facts: `checks`, name to the detail of its green answer. Raises `StepFailed` after `verify_timeout`."""
+    """Facts: `checks`, name to the detail of its green answer, and `excused`, the names left out.
+
+    Raises `StepFailed` after `verify_timeout`. What was bad before the deployment already proves nothing
+    about the rollback (`Operation.excused`).
+    """
     deadline = Deadline(run.hands.clock, run.hands.verify_timeout)
     required = [check for check in run.hands.checks if check.severity is Severity.REQUIRED]
-    samples = await asyncio.gather(*(_until_green(run, check, deadline) for check in required))
+    asked = [check for check in required if check.name not in run.operation.excused]
+    samples = await asyncio.gather(*(_until_green(run, check, deadline) for check in asked))
     if red := [f"{s.check}: {s.detail}" for s in samples if s.answer is not Answer.OK]:
         raise StepFailed(f"the services are back, but not healthy: {'; '.join(red)}")
-    await _running(run, deadline)
-    return {"checks": {sample.check: sample.detail for sample in samples}}
+    await _until_running(run, deadline)
+    excused = sorted({check.name for check in required} - {check.name for check in asked})
+    return {"checks": {sample.check: sample.detail for sample in samples}, "excused": excused}
 
 
 async def _until_green(run: Run, check: Check, deadline: Deadline) -> Sample:
@@ -35,23 +45,31 @@ async def _until_green(run: Run, check: Check, deadline: Deadline) -> Sample:
         await run.hands.clock.sleep(PAUSE)
 
 
-async def _running(run: Run, deadline: Deadline) -> None:
-    """Every service of the target in scope runs exactly the target's image and definition."""
-    while wrong := await _wrong(run):
-        if deadline.over:
+async def _until_running(run: Run, deadline: Deadline) -> None:
+    """Every service of the target runs exactly the target's image and definition, and is well."""
+    pause = PAUSE
+    while True:
+        found = await run.hands.engine.containers(run.stack.project)
+        wrong, unwell = _wrong(run, found), _unwell(run, found)
+        if not wrong and not unwell:
+            return
+        if deadline.over and wrong:
             raise StepFailed(f"what runs is not release {run.target.id}: {'; '.join(wrong)}")
-        await run.hands.clock.sleep(PAUSE)
+        if deadline.over:
+            raise StepFailed(f"the services are back, but not healthy: {'; '.join(unwell)}")
+        await run.hands.clock.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
-async def _wrong(run: Run) -> list[str]:
-    found = await run.containers()
+def _wrong(run: Run, found: Sequence[Container]) -> list[str]:
+    """Services out of scope too, the databases' own among them: the target ran with them as they were."""
     containers = {c.service: c for c in found if not c.one_off}
     done = {c.service for c in found if c.ended and c.exit_code == 0} & migrations(found)
     wrong = []
     for service in run.target.services:
         container = containers.get(service.service)
         stopped = container is None or not container.running
-        if not run.in_scope(service.service) or (stopped and not service.running):
+        if not service.running and (stopped or not run.in_scope(service.service)):
             continue
         if container is None or (stopped and service.service not in done):
             wrong.append(f"{service.service} does not run")
@@ -60,3 +78,16 @@ async def _wrong(run: Run) -> list[str]:
         elif container.config_hash != service.config_hash:
             wrong.append(f"{service.service} has another definition")
     return wrong
+
+
+def _unwell(run: Run, found: Sequence[Container]) -> list[str]:
+    """By their own health check, where they have one: `starting` is not healthy (design rule 5)."""
+    services = {s.service for s in run.target.services if run.in_scope(s.service)}
+    return [
+        f"{c.service} is {c.health} by its own health check"
+        for c in found
+        if c.service in services - set(run.operation.excused_services)
+        and c.running
+        and not c.one_off
+        and c.health in {Health.STARTING, Health.UNHEALTHY}
+    ]
