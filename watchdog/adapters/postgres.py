@@ -7,7 +7,6 @@ daemon whose stacks have no database never pays its 9 MiB.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
@@ -15,7 +14,8 @@ from pathlib import Path
 from watchdog.adapters import postgres_tools as tools
 from watchdog.adapters.postgres_dump import snapshot_dump
 from watchdog.adapters.postgres_session import PostgresSession, connected
-from watchdog.adapters.process import Environment, Finished, run, stream
+from watchdog.adapters.postgres_words import check
+from watchdog.adapters.process import Environment, run, stream
 from watchdog.backup.ports import OpenDump
 from watchdog.database.ports import QUICK, Format, Session
 from watchdog.errors import ConfigError, StepFailed, Unreachable
@@ -23,7 +23,6 @@ from watchdog.stack import Container, Database
 
 LOCAL = "127.0.0.1"
 """Where a container on the host's own network listens."""
-_NO_SUCH_CONTAINER = ("No such container", "is not running", "Cannot connect to the Docker daemon")
 
 
 class PostgresCluster:
@@ -76,13 +75,13 @@ class PostgresCluster:
         ):
             async for chunk in chunks:
                 yield chunk
-            _check("pg_dump", database, await process.finished())
+            check("pg_dump", database, await process.finished())
 
     async def restore(self, database: str, chunks: AsyncIterator[bytes], fmt: Format) -> None:
         tool = tools.pg_restore if fmt == "custom" else tools.psql
         argv = self._argv(tool(self.user, database), with_input=True)
         finished = await run(argv, timeout=None, env=await self._environment(), stdin=chunks)
-        _check(tool.__name__, database, finished)
+        check(tool.__name__, database, finished)
 
     async def globals(self) -> str:
         """Without the roles' passwords where ours may not read them: only a superuser may."""
@@ -92,13 +91,13 @@ class PostgresCluster:
             )
         tool = tools.pg_dumpall_globals(self.user, self._database.name, passwords=superuser)
         finished = await run(self._argv(tool), timeout=QUICK, env=await self._environment())
-        _check("pg_dumpall", self._database.name, finished)
+        check("pg_dumpall", self._database.name, finished)
         return finished.stdout
 
     async def free_bytes(self) -> int:
         directory = dict(self._container.environment).get("PGDATA", tools.DATA_DIRECTORY)
         finished = await run(self._argv(tools.free_kilobytes(directory)), timeout=QUICK, env=self._docker)
-        _check("df", directory, finished)
+        check("df", directory, finished)
         try:
             return tools.parse_free_bytes(finished.stdout)
         except (ValueError, IndexError) as error:
@@ -131,7 +130,7 @@ class PostgresCluster:
             return None
         inside = ["docker", "exec", self._container.id, "cat", given["POSTGRES_PASSWORD_FILE"]]
         finished = await run(inside, timeout=QUICK, env=self._docker)
-        _check("cat", given["POSTGRES_PASSWORD_FILE"], finished)
+        check("cat", given["POSTGRES_PASSWORD_FILE"], finished)
         return finished.stdout.rstrip("\r\n")
 
 
@@ -153,24 +152,3 @@ def _first_line(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(f"cannot read the password file {file}: {reason}") from None
-
-
-def _check(tool: str, what: str, finished: Finished) -> None:
-    """Raise what a non-zero exit means, with the tool's own last words."""
-    if finished.exit_code == 0:
-        return
-    said = finished.stderr.strip()[-2000:] or f"exit code {finished.exit_code}"
-    if any(sign in said for sign in _NO_SUCH_CONTAINER):
-        raise Unreachable(f"{tool} of {what}: {said}; start the database service")
-    raise StepFailed(f"{tool} of {what} failed: {said}{_remedy(said)}")
-
-
-def _remedy(said: str) -> str:
-    """What to do about the failures that are known by their words."""
-    remedies = (
-        ("No space left on device", "make room on the server's data volume"),
-        ('role ".*" does not exist', "restore the roles first, from the set's globals_*.sql"),
-        ('extension ".*" is not available', "install the extension in the database image"),
-        ("lock timeout|could not obtain lock", "wait until the migration that holds the lock has finished"),
-    )
-    return next((f"; {remedy}" for sign, remedy in remedies if re.search(sign, said)), "")

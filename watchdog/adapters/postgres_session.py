@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from watchdog.adapters.postgres_words import primary
 from watchdog.database.ports import QUICK, InUse
 from watchdog.errors import StepFailed, Unreachable
 
@@ -91,26 +92,26 @@ class PostgresSession:
 
 @contextmanager
 def _translated(where: str, password: str | None = None) -> Iterator[None]:
-    """psycopg's errors in our words; the library echoes what it was given, so a password is taken out."""
+    """psycopg's errors in our words: without the row that a DETAIL quotes, and without the password."""
     import psycopg
 
     try:
         yield
     except psycopg.Error as error:
         state = error.sqlstate or ""
-        said = str(error).strip()
+        said = primary(error.diag.message_primary or str(error))
         if password:
             said = said.replace(password, "***")
         if state == _OBJECT_IN_USE:
-            raise InUse(f"{where}: {said}") from error
+            raise InUse(f"{where}: {said}") from _harmless(error, said)
         lost = isinstance(error, psycopg.OperationalError) and (not state or state.startswith(_GONE))
         if lost:
-            raise Unreachable(f"{where} cannot be reached: {said}") from _without_secret(error, password)
-        raise StepFailed(f"{where} refused: {said}") from _without_secret(error, password)
+            raise Unreachable(f"{where} cannot be reached: {said}") from _harmless(error, said)
+        raise StepFailed(f"{where} refused: {said}") from _harmless(error, said)
     except TimeoutError as error:
         raise Unreachable(f"{where} did not answer in time") from error
 
 
-def _without_secret(error: Exception, password: str | None) -> Exception | None:
-    """The cause is part of every traceback: it is left out where it could show the password."""
-    return None if password and password in str(error) else error
+def _harmless(error: Exception, said: str) -> Exception | None:
+    """The cause is part of every traceback: it is left out where it tells more than may be said."""
+    return error if str(error).strip() == said else None
