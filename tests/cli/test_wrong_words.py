@@ -24,7 +24,12 @@ def test_a_stack_that_does_not_exist_is_answered_with_those_that_do(operator: Op
 
 
 def test_with_two_stacks_one_must_be_named(operator: Operator) -> None:
-    operator.write(stacks={"shop": operator.stack("shop"), "blog": operator.stack("blog")})
+    operator.write(
+        stacks={
+            "shop": operator.stack("shop"),
+            "blog": operator.stack("blog", backup={"directory": str(operator.root / "blog" / "backups")}),
+        }
+    )
     done = operator.types("backup")
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == "ops-watchdog: name a stack with --stack: shop, blog\n"

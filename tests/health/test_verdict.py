@@ -60,7 +60,7 @@ def test_a_restart_begins_the_time_anew() -> None:
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [
-        (view(), "backend has no container"),
+        (view(container("web")), "backend has no container"),
         (view(container(state="restarting", restart_policy="always")), "backend is restarting"),
         (view(container(health=Health.STARTING)), "backend is starting, by its own health check"),
         (view(exited(0)), "backend is exited"),
@@ -93,6 +93,7 @@ def test_what_is_not_good_waits_and_fails_at_the_deadline(seen: View, reason: st
             view(exited(137), killed=frozenset({"new-backend"})),
             "backend was stopped by somebody",
         ),
+        (view(), "backend has no container"),  # the stack was taken away whole
     ],
 )
 def test_what_cannot_be_told_is_neither_healthy_nor_failed(seen: View, reason: str) -> None:
@@ -168,3 +169,12 @@ def test_all_containers_of_a_service_must_run() -> None:
     second: Container = container(id="new-backend-2", state="restarting", restart_policy="always")
     (found,) = _verdicts(observed(), (10, view(container(), second)))
     assert found.reasons == ("backend is restarting",)
+
+
+def test_a_check_that_asks_what_somebody_stopped_is_not_held_against_the_release() -> None:
+    """The kill was seen; and where it was not, the exit code tells."""
+    red = answered(API, *ok(5), *bad(40, 45, 50, 55))
+    seen = view(exited(0), checks=(red,), killed=frozenset({"new-backend"}))
+    unseen = view(exited(143), checks=(red,))
+    assert _outcomes(observed(), (60, seen), (3000, seen)) == [Outcome.WAITING, Outcome.INCONCLUSIVE]
+    assert _outcomes(observed(), (60, unseen), (3000, unseen)) == [Outcome.WAITING, Outcome.INCONCLUSIVE]

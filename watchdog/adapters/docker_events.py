@@ -185,7 +185,7 @@ def parse(raw: Raw) -> Event | None:
     attributes = actor.get("Attributes") or {}
     if raw.get("Type") != "container" or PROJECT_LABEL not in attributes:
         return None
-    exit_code = attributes.get("exitCode")
+    exit_code, signal = attributes.get("exitCode"), str(attributes.get("signal", ""))
     return Event(
         action=raw["Action"],
         at_ns=raw["timeNano"],
@@ -193,6 +193,7 @@ def parse(raw: Raw) -> Event | None:
         service=attributes.get(SERVICE_LABEL, ""),
         container=actor["ID"],
         exit_code=None if exit_code is None else int(exit_code),
+        signal=int(signal) if signal.isdigit() else None,
     )
 
 

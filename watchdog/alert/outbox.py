@@ -17,7 +17,7 @@ import structlog
 from watchdog.alert import slack
 from watchdog.alert.alert import Alert, Level
 from watchdog.clock import Clock
-from watchdog.errors import Unreachable
+from watchdog.errors import Unreachable, WatchdogError
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,11 @@ class Outbox:
         """Deliver for ever."""
         while True:
             self._woken.clear()
-            due = await self.deliver_due()
+            try:
+                due = await self.deliver_due()
+            except WatchdogError as error:  # the disk may be full: that must not end the daemon
+                log.error("outbox_unusable", reason=str(error))
+                due = True
             pause = FIRST_PAUSE if due else LONGEST_PAUSE
             # not asyncio.wait_for: before Python 3.12 it may swallow a cancellation, and then nothing ends
             with contextlib.suppress(TimeoutError):

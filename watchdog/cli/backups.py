@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import catalogue
+from watchdog.cli.console import console
 from watchdog.cli.context import Context
 from watchdog.cli.lines import Printer
 from watchdog.cli.talk import talk
-
-PIPE_WIDTH = 240
 
 
 async def make(context: Context, stack: str | None, as_json: bool) -> None:
@@ -42,9 +39,7 @@ def show(context: Context, stack: str | None, as_json: bool) -> None:
         table.add_column(column, no_wrap=column != "reason", overflow="fold")
     for row in rows:
         table.add_row(*(str(row[column] or "-") for column in columns))
-    # a pipe has no width that should cut anything
-    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-    console.print(table)
+    console().print(table)
 
 
 def _row(backup: Backup) -> dict[str, Any]:

@@ -32,11 +32,15 @@ class Conversation(Protocol):
 
 
 class Context:
-    """Made once per command; reads the configuration when it is first needed."""
+    """Made once per command; reads the configuration when it is first needed.
+
+    `alone`: no daemon answered, so the last request was carried out in this process.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._configuration: Configuration | None = None
+        self.alone = False
 
     @property
     def configuration(self) -> Configuration:
@@ -82,6 +86,7 @@ class Context:
         except OSError:
             from watchdog.daemon.lone import converse
 
+            self.alone = True
             application = self.application()
             async with application, converse(application, settings, request, _myself()) as near:
                 yield near

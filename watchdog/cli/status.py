@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from watchdog.cli.console import console
 from watchdog.cli.context import Context
 from watchdog.cli.lines import Printer
 from watchdog.cli.talk import talk
@@ -23,18 +25,21 @@ async def status(context: Context, stack: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found[0] if stack else found))
         return
-    console = Console()
+    out = console()
     for document in found:
-        _show(console, document)
+        _show(out, document)
 
 
-async def _ask(context: Context, stack: str) -> Any:
-    return await talk(context, {"command": "status", "stack": stack}, Printer(quiet=True))
+async def _ask(context: Context, stack: str) -> dict[str, Any]:
+    document = await talk(context, {"command": "status", "stack": stack}, Printer(quiet=True))
+    return {**document, "daemon": not context.alone}
 
 
 def _show(console: Console, status: dict[str, Any]) -> None:
     armed = "[green]armed[/]" if status["armed"] else "[red]not armed[/]"
     console.print(f"[bold]{status['stack']}[/]: {armed} (mode {status['mode']})")
+    if not status["daemon"]:
+        console.print("  · no daemon runs, so nothing is watched: systemctl start ops-watchdog")
     for reason in status["why_not"]:
         console.print(f"  · {reason}", markup=False)
     if status["unreachable"]:
@@ -57,12 +62,18 @@ def _show_last(console: Console, what: str, document: dict[str, Any] | None, sta
         console.print(line.rstrip(), markup=False)
 
 
+def local(moment: str) -> str:
+    """An instant as people read it, in this host's time."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
     table = Table(*columns, box=None, pad_edge=False, title_justify="left")
     for row in rows:
         cells = []
         for column in columns:
             text = "" if row[column] is None else str(row[column])
+            text = local(text) if column == "since" and text else text
             colour = COLOURS.get(text)
             cells.append(f"[{colour}]{text}[/]" if colour else text.replace("[", r"\["))
         table.add_row(*cells)

@@ -81,6 +81,8 @@ class Capturer:
             if guard.watch.release is None or guard.watch.release.fingerprint != found.fingerprint:
                 guard.tell("release_captured", release=found.id)
         guard.watch.release, guard.watch.uncaptured = found, ""
+        named = {service.service for service in found.services}
+        guard.watch.orphans = frozenset(c.service for c in guard.watch.containers if c.service not in named)
         return False
 
     async def _captured_before(self) -> Release | None:

@@ -184,7 +184,7 @@ class Guard:
         return judge(self.watch, self.tools.settings, now).outcome is Outcome.FAILED
 
     def _note(self, event: Event) -> None:
-        if event.action == "kill":
+        if event.asks_to_stop:
             self.watch.stopped.add(event.container)
         elif event.action == "start":
             self.watch.stopped.discard(event.container)

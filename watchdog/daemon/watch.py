@@ -32,6 +32,7 @@ class Watch:
     unreachable: str = ""
     known: Parts = ()
     stopped: set[str] = field(default_factory=set)
+    orphans: frozenset[str] = frozenset()
     brought_down: set[str] = field(default_factory=set)
     release: Release | None = None
     uncaptured: str = "not looked yet"
@@ -43,8 +44,8 @@ class Watch:
 
     @property
     def fingerprint(self) -> str:
-        """Of what runs now."""
-        return running_fingerprint(self.containers)
+        """Of what runs now, without what no file of the stack names: a release cannot hold it either."""
+        return running_fingerprint(c for c in self.containers if c.service not in self.orphans)
 
     @property
     def identities(self) -> Identities:

@@ -65,7 +65,7 @@ def _container(window: Window, view: View, container: Container, now: datetime) 
         yield Signal(Kind.START, service, f"{service} could not be started (code {code})", now, ended)
     elif container.state not in {"exited", "dead", "restarting"} or _before(window, container):
         return
-    elif _from_outside(window, view, container):
+    elif from_outside(window, view, container):
         yield Signal(Kind.EXIT, service, f"{service} was stopped by somebody", _end(container, now), False)
     else:
         yield from _own_end(window, container, _end(container, now))
@@ -98,7 +98,7 @@ def _before(window: Window, container: Container) -> bool:
     return container.finished_at is not None and container.finished_at < window.opened_at
 
 
-def _from_outside(window: Window, view: View, container: Container) -> bool:
+def from_outside(window: Window, view: View, container: Container) -> bool:
     """Somebody ended it, as an event said or, where events were lost, the exit code says."""
     if container.id in view.killed:
         return True
@@ -148,7 +148,7 @@ def judged_from(window: Window, view: View, state: CheckState) -> datetime | Non
     """From when on a check's answers speak about this deployment; None: not yet.
 
     Not while the command runs, nor while a container that it asks is yet to be started (another may be
-    waiting for a migration); then from that container's first start.
+    waiting for a migration), nor once somebody has stopped one; else from that container's first start.
     """
     if window.command_ended_at is None:
         return None
@@ -156,6 +156,8 @@ def judged_from(window: Window, view: View, state: CheckState) -> datetime | Non
     for service in _asked(window, state):
         containers = [c for c in view.containers if c.service == service and not c.one_off]
         if not containers or any(c.started_at is None for c in containers):
+            return None
+        if any(c.ended and from_outside(window, view, c) for c in containers):
             return None
         start = max(start, *(_first_start(c) for c in containers))
     return start

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watchdog.health.check import Answer
-from watchdog.health.evidence import decides, judged_from, signals
+from watchdog.health.evidence import decides, from_outside, judged_from, signals
 from watchdog.health.signal import Signal
 from watchdog.health.streak import CheckState
 from watchdog.health.window import Progress, View, Window
@@ -77,7 +77,8 @@ def _lacks(window: Window, view: View) -> Iterator[_Lack]:
     for service in sorted(window.expected):
         containers = [c for c in view.containers if c.service == service and not c.one_off]
         if not containers:
-            yield _Lack(f"{service} has no container", True)
+            # a stack that was taken away whole is somebody's doing; part of it is not
+            yield _Lack(f"{service} has no container", bool(view.containers))
         for container in containers:
             yield from _container_lacks(window, view, container)
     for state in view.checks:
@@ -91,7 +92,7 @@ def _container_lacks(window: Window, view: View, container: Container) -> Iterat
         return
     if service in window.migrations and container.running:
         yield _Lack(f"migration {service} is still running", True)
-    elif container.id in view.killed and container.ended:
+    elif container.ended and from_outside(window, view, container):
         yield _Lack(f"{service} was stopped by somebody", False)
     elif not container.running:
         yield _Lack(f"{service} is {container.state}", True)
@@ -107,7 +108,7 @@ def _check_lacks(window: Window, view: View, state: CheckState) -> Iterator[_Lac
         return
     name = state.check.name
     if state.failures:
-        yield _Lack(f"check {name} fails: {state.complaint or 'no detail'}", True)
+        yield _Lack(f"check {name} fails: {state.complaint or 'no detail'}", start is not None)
     elif state.last is not None and state.last.answer is Answer.INCONCLUSIVE:
         yield _Lack(f"check {name} cannot be carried out: {state.last.detail}", False)
     else:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 CONNECTED = "connected"
 LOST = "lost"
+TELLING = frozenset({1, 10, 12, 28})
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """`action` is the engine's word (die, kill, start, create, destroy, oom, `health_status: unhealthy`, …),
     or CONNECTED / LOST with empty other fields. `at_ns`: nanoseconds since the epoch, by the engine's clock.
+    `signal` comes with a kill.
     """
 
     action: str
@@ -20,3 +22,9 @@ class Event:
     service: str = ""
     container: str = ""
     exit_code: int | None = None
+    signal: int | None = None
+
+    @property
+    def asks_to_stop(self) -> bool:
+        """A `kill` with a signal that ends a process; HUP, USR1, USR2 and WINCH only tell it something."""
+        return self.action == "kill" and self.signal not in TELLING
