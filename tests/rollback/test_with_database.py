@@ -203,6 +203,33 @@ async def test_an_abort_waits_for_a_server_that_restarts_and_opens_the_live_data
     assert world.users() == {BACKED_UP, LATER}
 
 
+async def test_a_held_rollback_names_the_way_out_and_going_on_opens_the_database(broken: Broken) -> None:
+    """After the swap the images could not be put back: the database stays fenced, and the alert tells the way."""
+    world, good = broken
+    assert world.backup is not None
+    name = world.stack.databases[0].name
+
+    async def refuse(at: str) -> None:
+        if at == "tag":
+            raise StepFailed("no")
+
+    world.let(refuse)
+    held = await world.roll_back(good)
+    assert held.outcome is Outcome.HELD
+    assert world.clusters.server.databases(name)[name] is False
+    text = (await world.ledger.pending_alerts())[-1].text
+    go_on = f"--stack shop --backup-timestamp {world.backup.timestamp} --keep-database"
+    assert f"To go on: ops-watchdog rollback --yes {go_on}" in text
+    assert f"Database {name} is fenced" in text
+    by_hand = f"-d postgres -c 'ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true'"
+    assert f"docker compose --project-name shop exec database psql -U shop {by_hand}" in text
+    world.let(undisturbed)
+    operation = await world.roll_back(good, "keep database")
+    assert (operation.outcome, operation.detail) == (Outcome.SUCCEEDED, "")
+    assert world.users() == {BACKED_UP}
+    assert await world.release() == good
+
+
 class Death(BaseException):
     """The process is gone."""
 

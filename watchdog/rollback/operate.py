@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from watchdog.alert.alert import Alert, Level, alert
 from watchdog.backup.backup import Backup
 from watchdog.clock import timestamp
 from watchdog.database.displaced import open_read_only
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import WatchdogError
-from watchdog.incident import Incident, Moment
 from watchdog.incident.evidence import gather
 from watchdog.incident.incident import write as write_incident
 from watchdog.rollback import machine
 from watchdog.rollback.ledger import Audit, Ledger, Mark, Record, Standing
 from watchdog.rollback.machine import Tell
-from watchdog.rollback.operation import Facts, Operation, Outcome, StepRecord
+from watchdog.rollback.operation import Facts, Operation, Outcome
+from watchdog.rollback.report import describe, displaced, finished, started
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.target import Target
+from watchdog.rollback.way_out import way_out
 
 log = structlog.get_logger(__name__)
 
@@ -35,19 +35,6 @@ Wake = Callable[[], None]
 
 EVIDENCE_LIMIT = timedelta(seconds=10)
 """Beside the rollback, off its path; the containers are replaced only when the services restart."""
-
-LEVELS = {
-    Outcome.SUCCEEDED: Level.INFO,
-    Outcome.REFUSED: Level.CRITICAL,
-    Outcome.ABORTED: Level.CRITICAL,
-    Outcome.HELD: Level.CRITICAL,
-}
-ADVICE = {
-    Outcome.REFUSED: "Nothing was touched. See 'ops-watchdog rollback --plan' for what is missing.",
-    Outcome.ABORTED: "Nothing was replaced and what ran before runs again.",
-    Outcome.HELD: "Services are left as they are and nothing was destroyed. Mend the cause, then run "
-    "'ops-watchdog rollback' again.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +66,7 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
         excused=tuple(sorted(undone.baseline_red)) if undone else (),
         excused_services=tuple(sorted(undone.baseline_unhealthy)) if undone else (),
     )
-    records: list[Record] = [request.target.release, operation, _audit(operation, now), _started(operation)]
+    records: list[Record] = [request.target.release, operation, _audit(operation, now), started(operation)]
     if request.failed_fingerprint:
         reason = "; ".join(request.reasons)
         records.append(Mark(operation.stack, request.failed_fingerprint, Standing.FAILED, now, reason))
@@ -139,92 +126,30 @@ async def _evidence(run: Run) -> None:
 async def _close(ended: Operation, run: Run, ledger: Ledger) -> None:
     """State, alert and audit in one transaction; then what nobody has to wait for."""
     steps = await ledger.steps(ended.id)
-    records: list[Record] = [ended, _audit(ended, run.hands.clock.now()), _finished(ended, steps)]
+    todo = await way_out(run, restored=bool(displaced(steps))) if ended.outcome is Outcome.HELD else ()
+    told = finished(ended, steps, todo)
+    records: list[Record] = [ended, _audit(ended, run.hands.clock.now()), told]
     deployment = await ledger.deployment(ended.deployment) if ended.deployment else None
     if deployment is not None and ended.outcome is not Outcome.REFUSED:
         phase = Phase.ROLLED_BACK if ended.outcome is Outcome.SUCCEEDED else Phase.FAILED
         records.append(replace(deployment, phase=phase, ended_at=ended.ended_at))
     await ledger.write(*records)
-    displaced = _displaced(steps)
     if ended.outcome is Outcome.SUCCEEDED:
-        await _reopen(run, displaced)
+        await _reopen(run, displaced(steps))
     try:
-        write_incident(describe(ended, steps, displaced), run.directory)
+        write_incident(describe(ended, steps, todo), run.directory)
     except OSError as error:
         log.error("incident_not_written", directory=str(run.directory), reason=str(error))
 
 
-async def _reopen(run: Run, displaced: Mapping[str, str]) -> None:
+async def _reopen(run: Run, former: Facts) -> None:
     """The displaced database can be read again, and only read. A failure leaves it fenced, which is safe."""
     for database in run.stack.databases:
-        if name := displaced.get(database.name):
+        if name := former.get(database.name):
             try:
                 await open_read_only(await run.hands.clusters.of(database, run.operation.id), name)
             except WatchdogError as error:
                 log.warning("displaced_database_stays_fenced", database=name, reason=str(error))
-
-
-def _displaced(steps: tuple[StepRecord, ...]) -> Facts:
-    found: Facts = next((s.facts.get("displaced", {}) for s in steps if s.step == "restore_database"), {})
-    return dict(found)
-
-
-def describe(operation: Operation, steps: tuple[StepRecord, ...], displaced: Mapping[str, str]) -> Incident:
-    """The incident of an operation."""
-    moments = tuple(Moment(s.started_at, s.step, s.seconds, s.error) for s in steps)
-    return Incident(
-        id=operation.id,
-        stack=operation.stack,
-        outcome=operation.outcome.value,
-        actor=operation.actor,
-        started_at=operation.started_at,
-        ended_at=operation.ended_at,
-        reasons=operation.reasons,
-        target=operation.target_release,
-        backup=operation.backup,
-        timeline=(Moment(operation.started_at, "decided", detail=_excuses(operation)), *moments),
-        displaced=tuple(sorted(displaced.items())),
-        detail=operation.detail,
-    )
-
-
-def _excuses(operation: Operation) -> str:
-    names = (*operation.excused, *operation.excused_services)
-    return f"bad before the deployment already, so not demanded: {', '.join(names)}" if names else ""
-
-
-def _started(operation: Operation) -> Alert:
-    title = "rollback started"
-    text = "\n".join(operation.reasons)
-    return alert(operation.stack, Level.WARNING, title, text, operation.started_at, _fields(operation))
-
-
-def _finished(operation: Operation, steps: tuple[StepRecord, ...]) -> Alert:
-    seconds = sum(step.seconds for step in steps)
-    parts = [
-        *operation.reasons,
-        operation.detail,
-        _excuses(operation),
-        ADVICE.get(operation.outcome, ""),
-        *_displaced_lines(_displaced(steps)),
-    ]
-    text = "\n".join(part for part in parts if part)
-    title = f"rollback {operation.outcome} after {seconds:.1f} s"
-    at = operation.ended_at or operation.started_at
-    return alert(operation.stack, LEVELS[operation.outcome], title, text, at, _fields(operation))
-
-
-def _displaced_lines(displaced: Facts) -> list[str]:
-    return [f"Rows written after the backup are kept in database {name}." for name in displaced.values()]
-
-
-def _fields(operation: Operation) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Incident", operation.id),
-        ("Goes back to", operation.target_release),
-        ("Backup", operation.backup or "none: the database is kept"),
-        ("Wanted by", operation.actor),
-    )
 
 
 def _audit(operation: Operation, now: datetime) -> Audit:

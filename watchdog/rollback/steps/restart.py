@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from watchdog.database.fence import unfence
+from watchdog.errors import WatchdogError
 from watchdog.rollback.run import RESTART_TIMEOUT, Run
 from watchdog.rollback.steps.policies import put_policies_back
+from watchdog.rollback.steps.restore import lift_fence
 
 
 async def restart_services(run: Run) -> dict[str, Any]:
     """Facts: `started`. What a person had stopped before the release was captured stays stopped."""
-    if run.restores_database:
-        for database in run.stack.databases:
-            await unfence(await run.hands.clusters.of(database, run.operation.id), [database.name])
+    opened = await _opened(run)
     services = [s.service for s in run.target.services if s.running and run.in_scope(s.service)]
-    await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT)
+    if services:  # none named would mean all of them
+        await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT)
+    if not opened:
+        await lift_fence(run)
     await put_policies_back(run, _of_target(run))
     return {"started": services}
+
+
+async def _opened(run: Run) -> bool:
+    """Lift the fence, whatever rollback left it there: an earlier one may have been held after its swap.
+
+    False where a database that was kept cannot be asked: it may be started with the services that need it.
+    """
+    try:
+        await lift_fence(run)
+    except WatchdogError:
+        if run.restores_database:
+            raise
+        return False
+    return True
 
 
 def _of_target(run: Run) -> set[str]:

@@ -57,7 +57,7 @@ async def require_not_swapped(run: Run) -> dict[str, Any]:
 
 
 async def lift_fence(run: Run) -> dict[str, Any]:
-    """The last step of an abort: let clients into the live databases again. Facts: `opened`."""
+    """The last step of an abort, and part of every restart: clients may come again. Facts: `opened`."""
     for database in run.stack.databases:
         await unfence(await run.hands.clusters.of(database, run.operation.id), [database.name])
     return {"opened": [database.name for database in run.stack.databases]}

@@ -1,0 +1,88 @@
+"""What people are told of a rollback: the alerts at its beginning and its end, and the incident. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from watchdog.alert.alert import Alert, Level, alert
+from watchdog.incident import Incident, Moment
+from watchdog.rollback.operation import Facts, Operation, Outcome, StepRecord
+
+LEVELS = {
+    Outcome.SUCCEEDED: Level.INFO,
+    Outcome.REFUSED: Level.CRITICAL,
+    Outcome.ABORTED: Level.CRITICAL,
+    Outcome.HELD: Level.CRITICAL,
+}
+ADVICE = {
+    Outcome.REFUSED: "Nothing was touched. See 'ops-watchdog rollback --plan' for what is missing.",
+    Outcome.ABORTED: "Nothing was replaced and what ran before runs again.",
+    Outcome.HELD: "Services are left as they are and nothing was destroyed. Mend the cause, then go on.",
+}
+
+
+def displaced(steps: tuple[StepRecord, ...]) -> Facts:
+    """Each database that was swapped, to the name under which its former state stays."""
+    found: Facts = next((s.facts.get("displaced", {}) for s in steps if s.step == "restore_database"), {})
+    return dict(found)
+
+
+def describe(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence[str] = ()) -> Incident:
+    """The incident of an operation; `todo` is what a person may do now, a line each."""
+    moments = tuple(Moment(s.started_at, s.step, s.seconds, s.error) for s in steps)
+    return Incident(
+        id=operation.id,
+        stack=operation.stack,
+        outcome=operation.outcome.value,
+        actor=operation.actor,
+        started_at=operation.started_at,
+        ended_at=operation.ended_at,
+        reasons=operation.reasons,
+        target=operation.target_release,
+        backup=operation.backup,
+        timeline=(Moment(operation.started_at, "decided", detail=_excuses(operation)), *moments),
+        displaced=tuple(sorted(displaced(steps).items())),
+        detail=" ".join([operation.detail, *todo]).strip(),
+    )
+
+
+def _excuses(operation: Operation) -> str:
+    names = (*operation.excused, *operation.excused_services)
+    return f"bad before the deployment already, so not demanded: {', '.join(names)}" if names else ""
+
+
+def started(operation: Operation) -> Alert:
+    """Told as soon as it is decided."""
+    title = "rollback started"
+    text = "\n".join(operation.reasons)
+    return alert(operation.stack, Level.WARNING, title, text, operation.started_at, _fields(operation))
+
+
+def finished(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence[str]) -> Alert:
+    """How it ended, what is kept where, and what to do."""
+    seconds = sum(step.seconds for step in steps)
+    parts = [
+        *operation.reasons,
+        operation.detail,
+        _excuses(operation),
+        ADVICE.get(operation.outcome, ""),
+        *todo,
+        *_displaced_lines(displaced(steps)),
+    ]
+    text = "\n".join(part for part in parts if part)
+    title = f"rollback {operation.outcome} after {seconds:.1f} s"
+    at = operation.ended_at or operation.started_at
+    return alert(operation.stack, LEVELS[operation.outcome], title, text, at, _fields(operation))
+
+
+def _displaced_lines(former: Facts) -> list[str]:
+    return [f"Rows written after the backup are kept in database {name}." for name in former.values()]
+
+
+def _fields(operation: Operation) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Incident", operation.id),
+        ("Goes back to", operation.target_release),
+        ("Backup", operation.backup or "none: the database is kept"),
+        ("Wanted by", operation.actor),
+    )

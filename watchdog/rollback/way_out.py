@@ -1,0 +1,57 @@
+"""The way out of a held rollback: what is fenced, and the exact commands, for its alert and its incident."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from datetime import timedelta
+
+from watchdog.database import sql
+from watchdog.database.names import control_database
+from watchdog.errors import WatchdogError
+from watchdog.rollback.run import Run
+from watchdog.stack import Database
+
+LIMIT = timedelta(seconds=5)
+"""For one database to say whether it is fenced: the alert waits for it."""
+
+
+async def way_out(run: Run, restored: bool) -> tuple[str, ...]:
+    """Sentences. `restored`: the backup stands swapped in, so that going on keeps the database."""
+    lines = []
+    for database in run.stack.databases:
+        try:
+            async with asyncio.timeout(LIMIT.total_seconds()):
+                fenced = await _fenced(run, database)
+        except (WatchdogError, OSError) as error:
+            lines.append(f"Database {database.name} does not say whether it is fenced: {error}.")
+            fenced = True
+        else:
+            lines += [f"Database {database.name} is fenced: nobody can connect to it."] if fenced else []
+        if fenced:
+            lines.append(f"To open it by hand, once what runs fits its schema: {open_command(run, database)}")
+    return (f"To go on: {go_on_command(run, restored)}", *lines)
+
+
+def go_on_command(run: Run, restored: bool) -> str:
+    """The rollback again, to the same backup; it lifts the fence when images and files match."""
+    argv = ["ops-watchdog", "rollback", "--yes", "--stack", run.stack.name]
+    if run.backup is not None:
+        argv += ["--backup-timestamp", run.backup.timestamp]
+    if restored or run.operation.backup is None:
+        argv.append("--keep-database")
+    return shlex.join(argv)
+
+
+def open_command(run: Run, database: Database) -> str:
+    """psql within the server's container, from another database: a fenced one lets nobody in."""
+    compose = ["docker", "compose", "--project-name", run.stack.project, "exec", database.service]
+    statement = sql.allow_connections(database.name, True)
+    within = control_database([database.name])
+    return shlex.join([*compose, "psql", "-U", database.user, "-d", within, "-c", statement])
+
+
+async def _fenced(run: Run, database: Database) -> bool:
+    cluster = await run.hands.clusters.of(database, run.operation.id)
+    async with cluster.connect(control_database([database.name])) as session:
+        return any(not open_now for _, open_now in await session.rows(sql.databases_named([database.name])))
