@@ -48,6 +48,8 @@ GOOD, FAILED = Standing.GOOD, Standing.FAILED
         ([operation(), operation(actor="user root (uid 0)")], None),
         ([operation(), operation(started_at=ago(hours=23, minutes=59))], "2 automatic rollbacks"),
         ([operation(), operation(started_at=ago(hours=24))], None),
+        ([operation(), operation(outcome=Outcome.REFUSED)], None),
+        ([operation(), operation(outcome=Outcome.REFUSED), operation(outcome=Outcome.HELD)], "2 automatic"),
     ],
 )
 def test_one_automatic_rollback_a_deployment_and_two_in_a_day(

@@ -13,7 +13,7 @@ from watchdog.backup.backup import Backup
 from watchdog.deploy.deployment import Deployment, Kind
 from watchdog.errors import Refused
 from watchdog.rollback.ledger import Mark, Standing
-from watchdog.rollback.operation import Operation
+from watchdog.rollback.operation import Operation, Outcome
 from watchdog.rollback.policy import DatabasePolicy, RollbackPolicy
 from watchdog.stack import Release
 
@@ -41,8 +41,12 @@ def permit(deployment: Deployment, operations: Iterable[Operation], now: datetim
 
 
 def budget_spent(operations: Iterable[Operation], now: datetime) -> str:
-    """Why no further automatic rollback of this stack is due today; empty where one is."""
-    recent = [o for o in operations if o.actor == AUTOMATIC and now - o.started_at < DAY]
+    """Why no further automatic rollback of this stack is due today; empty where one is.
+
+    A refused one touched nothing, so it does not count.
+    """
+    acted = [o for o in operations if o.actor == AUTOMATIC and o.outcome is not Outcome.REFUSED]
+    recent = [o for o in acted if now - o.started_at < DAY]
     if len(recent) < PER_DAY:
         return ""
     return (
