@@ -204,7 +204,7 @@ async def test_an_abort_waits_for_a_server_that_restarts_and_opens_the_live_data
 
 
 async def test_a_held_rollback_names_the_way_out_and_going_on_opens_the_database(broken: Broken) -> None:
-    """After the swap the images could not be put back: the database stays fenced, and the alert tells the way."""
+    """After the swap the images could not be put back: the database stays fenced, the alert tells the way."""
     world, good = broken
     assert world.backup is not None
     name = world.stack.databases[0].name

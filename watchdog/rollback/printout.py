@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from watchdog.errors import WatchdogError
+from watchdog.rollback.operation import Operation
 from watchdog.rollback.plan import PLANS
-from watchdog.rollback.run import Hands
-from watchdog.rollback.steps.preflight import obstacles
+from watchdog.rollback.run import Hands, Run
+from watchdog.rollback.steps.preflight import free_bytes, lacks, room_for_journal
 from watchdog.rollback.steps.revert import differs
 from watchdog.rollback.target import Target
 
@@ -26,16 +30,30 @@ async def printout(hands: Hands, target: Target, plan: str) -> dict[str, Any]:
         "release": target.release.id,
         "backup": target.backup.timestamp if target.backup else None,
         "backup_at": target.backup.at.isoformat() if target.backup else None,
+        "backup_age": _age(hands.clock.now() - target.backup.at) if target.backup else None,
         "databases": [d.name for d in hands.stack.databases] if plan != "keep database" else [],
         "files": [str(file.path) for file in target.release.files if differs(file)],
         "images": images,
         "not_rolled_back": "volumes other than the database's, external services, caches, mail already sent",
-        "obstacles": await _obstacles(hands) if plan != "keep database" else [],
+        "obstacles": await _obstacles(hands, target, plan),
     }
 
 
-async def _obstacles(hands: Hands) -> list[str]:
-    try:
-        return list(await obstacles(hands, "plan"))
-    except WatchdogError as error:
-        return [str(error)]
+def _age(age: timedelta) -> str:
+    """`3 min`, `5.2 h`, `9 days`: how much would be displaced, at a glance."""
+    minutes = age.total_seconds() / 60
+    if minutes < 120:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{age.days} days"
+
+
+async def _obstacles(hands: Hands, target: Target, plan: str) -> list[str]:
+    """All that preflight would refuse for; its copies of the files are made elsewhere and removed again."""
+    room = room_for_journal(hands.incident_directory, free_bytes(hands.incident_directory))
+    with TemporaryDirectory(prefix="ops-watchdog-plan-") as directory:
+        now, backup = hands.clock.now(), target.backup if plan != "keep database" else None
+        stamp = backup.timestamp if backup else None
+        imagined = Operation("plan", hands.stack.name, plan, target.release.id, stamp, None, "", (), now)
+        there = replace(hands, incident_directory=Path(directory))
+        found = await lacks(Run(there, imagined, target.release, backup, {}))
+    return [room, *found] if room else found

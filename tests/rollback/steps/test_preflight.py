@@ -12,7 +12,7 @@ from tests.rollback.world import World
 from watchdog.backup.backup import FileEntry
 from watchdog.errors import Corrupt, Refused, StepFailed, Unreachable
 from watchdog.rollback.run import Run
-from watchdog.rollback.steps.preflight import preflight
+from watchdog.rollback.steps.preflight import JOURNAL_ROOM, free_bytes, preflight, room_for_journal
 from watchdog.stack import Database, Release
 
 Broken = tuple[World, Release]
@@ -126,3 +126,14 @@ async def test_an_engine_that_does_not_answer_is_no_reason_to_go_on(broken: Brok
     world.engine.unreachable = True
     with pytest.raises(Unreachable):
         await preflight(run_of(world, good))
+
+
+@pytest.mark.parametrize(("free", "refused"), [(JOURNAL_ROOM, False), (JOURNAL_ROOM - 1, True), (0, True)])
+def test_a_journal_without_room_is_a_reason_to_refuse(tmp_path: Path, free: int, refused: bool) -> None:
+    reason = room_for_journal(tmp_path, free)
+    assert reason.startswith(f"{tmp_path} has") is refused
+    assert bool(reason) is refused
+
+
+def test_room_is_measured_where_the_directory_will_be(tmp_path: Path) -> None:
+    assert free_bytes(tmp_path / "not" / "yet") > 0

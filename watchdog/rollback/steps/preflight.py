@@ -3,41 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from watchdog.backup.catalogue import check_files
 from watchdog.clock import timestamp
-from watchdog.database.facts import blockers, inspect
+from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
 from watchdog.database.names import displaced_name, side_name
-from watchdog.errors import Refused, StepFailed
+from watchdog.errors import Refused, StepFailed, WatchdogError
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.steps.revert import lay_out_copies
 from watchdog.stack import Container, Release, ServiceRelease
 
+JOURNAL_ROOM = 64 * 1024**2
+"""Bytes: steps, copies of files and SQLite's log take a few MiB; a full disk would end a run in its middle."""
+
 
 async def preflight(run: Run) -> dict[str, Any]:
     """Facts: `containers` (what will be stopped, and its restart policies), `databases` (names)."""
-    await _require_images(run)
-    await _require_files(run)
-    if run.backup is not None:
-        await asyncio.to_thread(check_files, run.backup)
-    databases = {}
-    if run.restores_database:
-        if found := await obstacles(run.hands, run.operation.id):
-            raise Refused("; ".join(found))
-        databases = _names(run)
+    for require in (_require_room, _bring_images, *REQUIREMENTS):
+        await require(run)
+    databases = _names(run) if run.restores_database else {}
     return {"containers": [_remember(c) for c in await run.containers()], "databases": databases}
 
 
-async def _require_images(run: Run) -> None:
+async def lacks(run: Run) -> list[str]:
+    """Every reason why preflight would refuse now, found without pulling anything."""
+    found = []
+    for require in (_require_images, *REQUIREMENTS):
+        try:
+            await require(run)
+        except WatchdogError as error:
+            found.append(str(error))
+    return found
+
+
+async def _bring_images(run: Run) -> None:
     """Each image by ID; a lost one is pulled by digest now, while everything still runs."""
+    for service in await _lost_images(run):
+        await _pull(run, service)
+
+
+async def _lost_images(run: Run) -> list[ServiceRelease]:
     _refuse_ambiguous_tags(run.target)
-    wanted = {service.image_id for service in run.target.services}
-    present = await run.hands.engine.image_ids(wanted)
-    for service in run.target.services:
-        if service.image_id not in present:
-            await _pull(run, service)
+    present = await run.hands.engine.image_ids({service.image_id for service in run.target.services})
+    return [service for service in run.target.services if service.image_id not in present]
+
+
+async def _require_images(run: Run) -> None:
+    """Those that no registry is known to give back."""
+    if reasons := [_lost(s) for s in await _lost_images(run) if not s.repo_digests]:
+        raise Refused("; ".join(reasons))
 
 
 async def _pull(run: Run, service: ServiceRelease) -> None:
@@ -47,7 +65,11 @@ async def _pull(run: Run, service: ServiceRelease) -> None:
                 return
         except StepFailed:
             continue
-    raise Refused(
+    raise Refused(_lost(service))
+
+
+def _lost(service: ServiceRelease) -> str:
+    return (
         f"the image of {service.service}, {service.image} ({service.image_id[:19]}), is no longer on this "
         f"host and no registry gave it back; load or rebuild it, or roll back to another backup "
         f"('ops-watchdog backups list')"
@@ -79,6 +101,37 @@ async def _require_files(run: Run) -> None:
         await run.hands.orchestrator.parse(run.stack, copies)
 
 
+async def _require_room(run: Run) -> None:
+    if reason := room_for_journal(run.hands.incident_directory, free_bytes(run.hands.incident_directory)):
+        raise Refused(reason)
+
+
+def free_bytes(directory: Path) -> int:
+    """Free room on the file system that holds the directory, or will."""
+    there = next(path for path in (directory, *directory.parents) if path.exists())
+    return shutil.disk_usage(there).free
+
+
+def room_for_journal(directory: Path, free: int) -> str:
+    """Why the run could not be journalled to its end; empty where it can."""
+    if free >= JOURNAL_ROOM:
+        return ""
+    return (
+        f"{directory} has {free // 1024**2} MiB free, and the journal of a rollback and the files that it "
+        f"displaces need {JOURNAL_ROOM // 1024**2} MiB; make room there"
+    )
+
+
+async def _require_backup(run: Run) -> None:
+    if run.backup is not None:
+        await asyncio.to_thread(check_files, run.backup)
+
+
+async def _require_databases(run: Run) -> None:
+    if run.restores_database and (found := await obstacles(run.hands, run.operation.id)):
+        raise Refused("; ".join(found))
+
+
 async def obstacles(hands: Hands, operation: str) -> tuple[str, ...]:
     """Everything that stands against a restore of the stack's databases now, each with its remedy.
 
@@ -87,14 +140,22 @@ async def obstacles(hands: Hands, operation: str) -> tuple[str, ...]:
     found: list[str] = []
     containers = await hands.engine.containers(hands.stack.project)
     inside = [address for container in containers for address in container.addresses]
+    together: dict[str, list[DatabaseFacts]] = {}
+    free = {}
     for database in hands.stack.databases:
         cluster = await hands.clusters.of(database, operation)
         facts = await inspect(cluster, database.name, inside)
         if facts is None:
             found.append(f"database {database.name} does not exist in service {database.service}")
-        else:
-            found += blockers(facts, await cluster.free_bytes())
-    return tuple(found)
+            continue
+        free[database.service] = await cluster.free_bytes()
+        found += blockers(facts, free[database.service])
+        together.setdefault(database.service, []).append(facts)
+    return (*found, *(line for service, facts in together.items() for line in room(facts, free[service])))
+
+
+REQUIREMENTS = (_require_files, _require_backup, _require_databases)
+"""What a rollback needs beside images and room for its journal; each raises with all it misses, and the remedy."""
 
 
 def _names(run: Run) -> dict[str, dict[str, str]]:
