@@ -6,19 +6,15 @@ import pytest
 from tests.adapters.conftest import BASE_IMAGE, Docker
 from watchdog.adapters.compose import (
     Compose,
-    DeclaredService,
     config_hash_argv,
-    declared_migrations,
     minimal_environment,
     parse_argv,
     parse_hashes,
-    parse_services,
-    reason,
     up_argv,
 )
 from watchdog.adapters.process import ProgramMissing
 from watchdog.errors import StepFailed
-from watchdog.stack import Dependency, Stack
+from watchdog.stack import Stack
 
 SHOP = Stack(
     name="shop",
@@ -65,23 +61,6 @@ def test_reads_a_hash_per_service() -> None:
     assert parse_hashes("backend 2c46\ndb 8f10\n\n") == {"backend": "2c46", "db": "8f10"}
 
 
-def test_reads_what_services_declare() -> None:
-    output = """{"name": "shop", "services": {
-        "migrate": {"image": "shop:1", "depends_on": {"db": {"condition": "service_healthy"}}},
-        "backend": {"image": "shop:1", "healthcheck": {"disable": true},
-                    "depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
-        "db": {"image": "postgres:15", "healthcheck": {"test": ["CMD", "pg_isready"]}}}}"""
-    services = parse_services(output)
-    assert services == (
-        DeclaredService(
-            "backend", "shop:1", False, (Dependency("migrate", "service_completed_successfully"),)
-        ),
-        DeclaredService("db", "postgres:15", True),
-        DeclaredService("migrate", "shop:1", False, (Dependency("db", "service_healthy"),)),
-    )
-    assert declared_migrations(services) == {"migrate"}
-
-
 def test_passes_on_nothing_of_our_environment_but_what_compose_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", "/etc/docker-config")
     monkeypatch.setenv("SLACK_TOKEN", "secret")
@@ -89,30 +68,6 @@ def test_passes_on_nothing_of_our_environment_but_what_compose_needs(monkeypatch
     assert environment["DOCKER_HOST"] == "unix:///run/other.sock"
     assert environment["DOCKER_CONFIG"] == "/etc/docker-config"
     assert "SLACK_TOKEN" not in environment
-
-
-@pytest.mark.parametrize(
-    ("stderr", "said"),
-    [
-        ('time="x" level=warning msg="TAG is not set"\nNo such image: shop:9\n', "No such image: shop:9"),
-        ("", "it said nothing"),
-        ("1\n2\n3\n4\n5\n6\n7\n", "3; 4; 5; 6; 7"),
-    ],
-)
-def test_says_what_compose_said_last(stderr: str, said: str) -> None:
-    assert reason(stderr) == said
-
-
-@pytest.mark.parametrize(
-    "stderr",
-    [
-        'failed to read /opt/.env: line 2: unexpected character "\\"" in variable name "\\"PASS =hunter2"',
-        'failed to read /opt/.env: line 3: unterminated quoted value "hunter2\nmore hunter2',
-        'line 1: unexpected character "-" in variable name near "PASS-WORD=hunter2\\nX=1"',
-    ],
-)
-def test_never_repeats_what_compose_quotes_of_an_env_file(stderr: str) -> None:
-    assert "hunter2" not in reason(stderr)
 
 
 @pytest.fixture
@@ -140,12 +95,6 @@ async def test_hashes_change_with_the_files_and_not_with_our_environment(
 
 
 @pytest.mark.engine
-async def test_finds_the_name_and_services_of_a_project(compose: Compose, stack: Stack) -> None:
-    assert await compose.project_name(stack.files, stack.env_files, stack.directory) == "named-inside"
-    assert await compose.services(stack) == (DeclaredService("a", "shop:1", False),)
-
-
-@pytest.mark.engine
 async def test_a_file_that_does_not_parse_fails_with_what_compose_says(
     compose: Compose, stack: Stack, tmp_path: Path
 ) -> None:
@@ -154,6 +103,14 @@ async def test_a_file_that_does_not_parse_fails_with_what_compose_says(
         await compose.config_hashes(stack)
     with pytest.raises(StepFailed, match="no such file"):
         await compose.parse(stack, tmp_path / "kept")
+
+
+@pytest.mark.engine
+async def test_what_compose_quotes_stays_out_of_the_error(compose: Compose, stack: Stack) -> None:
+    stack.files[0].write_text("services: {a: {image: 'hunter2${oops'}}\n")
+    with pytest.raises(StepFailed, match=r"services\.a\.image cannot be interpolated: write \$\$") as raised:
+        await compose.config_hashes(stack)
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.engine

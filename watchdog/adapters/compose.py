@@ -7,37 +7,21 @@ what the files need beyond `.env` and the env files is exactly what `deploy.capt
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+from watchdog.adapters.compose_words import reason
 from watchdog.adapters.process import ProgramMissing, run
 from watchdog.errors import StepFailed
-from watchdog.stack import Dependency, Stack
-from watchdog.stack.container import COMPLETED
+from watchdog.stack import Stack
 
 CONFIG_TIMEOUT = timedelta(seconds=30)
 """Reading files takes 0.1 s; an `include` from a remote repository would take longer."""
 PASSED_ON = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
-ERROR_LINES = 5
 WITHOUT_PLUGIN = ("unknown flag: --project-", "'compose' is not a docker command")
-QUOTED_FILE = re.compile(r'(failed to read [^"]*|near )".*', re.DOTALL)
-"""Compose quotes the line of an env file that it cannot read, or all of the rest, secrets included."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredService:
-    """One service as the files declare it, for `config check` and detection."""
-
-    name: str
-    image: str
-    has_healthcheck: bool
-    depends_on: tuple[Dependency, ...] = ()
 
 
 class Compose:
@@ -55,15 +39,6 @@ class Compose:
     async def up(self, stack: Stack, services: Sequence[str], timeout: timedelta) -> None:
         await self._run("up", up_argv(stack, services), stack.directory, timeout)
 
-    async def services(self, stack: Stack) -> tuple[DeclaredService, ...]:
-        """What the files on disk declare, sorted by name. `StepFailed` if they do not parse."""
-        return parse_services(await self._config(config_argv(stack), stack.directory))
-
-    async def project_name(self, files: Sequence[Path], env_files: Sequence[Path], directory: Path) -> str:
-        """The name under which Compose itself would run these files."""
-        argv = [*_files_argv(None, directory, files, env_files), "config", "--format", "json"]
-        return str(json.loads(await self._config(argv, directory))["name"])
-
     async def _config(self, argv: Sequence[str], directory: Path) -> str:
         return await self._run("config", argv, directory, CONFIG_TIMEOUT)
 
@@ -73,7 +48,8 @@ class Compose:
         if any(words in finished.stderr for words in WITHOUT_PLUGIN):
             raise ProgramMissing("Docker has no Compose v2; install it (the package docker-compose-plugin)")
         if finished.exit_code != 0:
-            raise StepFailed(f"`docker compose {verb}` in {directory} failed: {reason(finished.stderr)}")
+            said = reason(finished.stderr, verb, _named_files(argv))
+            raise StepFailed(f"`docker compose {verb}` in {directory} failed: {said}")
         return finished.stdout
 
 
@@ -90,11 +66,6 @@ def minimal_environment(address: str | None = None) -> dict[str, str]:
 def config_hash_argv(stack: Stack) -> list[str]:
     """Prints `service hash` lines."""
     return [*compose_argv(stack), "config", "--hash", "*"]
-
-
-def config_argv(stack: Stack) -> list[str]:
-    """Prints the whole project as JSON, secrets included: never log it."""
-    return [*compose_argv(stack), "config", "--format", "json"]
 
 
 def parse_argv(stack: Stack, directory: Path) -> list[str]:
@@ -135,35 +106,6 @@ def parse_hashes(output: str) -> dict[str, str]:
     return {pair[0]: pair[1] for pair in pairs}
 
 
-def parse_services(output: str) -> tuple[DeclaredService, ...]:
-    """The services of `config --format json`."""
-    services: Mapping[str, Mapping[str, Any]] = json.loads(output).get("services") or {}
-    return tuple(_declared(name, services[name]) for name in sorted(services))
-
-
-def declared_migrations(services: Sequence[DeclaredService]) -> frozenset[str]:
-    """The services that others wait for to complete successfully."""
-    return frozenset(d.service for s in services for d in s.depends_on if d.condition == COMPLETED)
-
-
-def reason(stderr: str) -> str:
-    """Compose's last lines without its warnings; of a quoted env file nothing."""
-    text = QUOTED_FILE.sub(r"\1…", stderr)
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "level=warning" not in line]
-    return "; ".join(lines[-ERROR_LINES:]) or "it said nothing"
-
-
-def _declared(name: str, service: Mapping[str, Any]) -> DeclaredService:
-    healthcheck = service.get("healthcheck") or {}
-    dependencies: Mapping[str, Mapping[str, Any]] = service.get("depends_on") or {}
-    return DeclaredService(
-        name=name,
-        image=service.get("image", ""),
-        has_healthcheck=bool(healthcheck) and not healthcheck.get("disable", False),
-        depends_on=tuple(Dependency(d, dependencies[d]["condition"]) for d in sorted(dependencies)),
-    )
-
-
 def _files_argv(
     project: str | None, directory: Path, files: Sequence[Path], env_files: Sequence[Path]
 ) -> list[str]:
@@ -176,3 +118,7 @@ def _files_argv(
     for path in env_files:
         argv += ["--env-file", str(path)]
     return argv
+
+
+def _named_files(argv: Sequence[str]) -> list[str]:
+    return [word for option, word in pairwise(argv) if option in {"--file", "--env-file"}]
