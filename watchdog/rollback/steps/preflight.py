@@ -18,7 +18,7 @@ from watchdog.rollback.steps.revert import lay_out_copies
 from watchdog.stack import Container, Release, ServiceRelease
 
 JOURNAL_ROOM = 64 * 1024**2
-"""Bytes: steps, copies of files and SQLite's log take a few MiB; a full disk would end a run in its middle."""
+"""Bytes: steps, copies of files and SQLite's log take a few MiB; a full disk would end a run half-way."""
 
 
 async def preflight(run: Run) -> dict[str, Any]:
@@ -155,7 +155,7 @@ async def obstacles(hands: Hands, operation: str) -> tuple[str, ...]:
 
 
 REQUIREMENTS = (_require_files, _require_backup, _require_databases)
-"""What a rollback needs beside images and room for its journal; each raises with all it misses, and the remedy."""
+"""What a rollback needs beside images and room for its journal; each raises with all that it misses."""
 
 
 def _names(run: Run) -> dict[str, dict[str, str]]:
