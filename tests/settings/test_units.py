@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.settings.units import format_duration, format_size, parse_duration, parse_size
+from watchdog.settings.units import format_duration, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,3 @@ def test_reads_sizes(text: str, size: int) -> None:
 def test_refuses_other_sizes(text: str) -> None:
     with pytest.raises(ValueError, match="size such as"):
         parse_size(text)
-
-
-@given(st.integers(min_value=0, max_value=10**14))
-def test_a_size_survives_the_round_trip(size: int) -> None:
-    assert parse_size(format_size(size)) == size

@@ -79,11 +79,3 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ValueError(f"must be {SIZE_FORM} (units: {', '.join(_SIZES)})")
     return int(match["number"]) * _SIZES[match["unit"]]
-
-
-def format_size(size: int) -> str:
-    """The text with the largest binary unit that divides the bytes exactly."""
-    for unit in ("TiB", "GiB", "MiB", "KiB"):
-        if size and size % _SIZES[unit] == 0:
-            return f"{size // _SIZES[unit]}{unit}"
-    return f"{size}B"
