@@ -10,7 +10,7 @@ import pytest
 
 from tests.rollback.world import World
 from watchdog.rollback.operation import Outcome
-from watchdog.stack import Release
+from watchdog.stack import Release, ServiceRelease
 
 Broken = tuple[World, Release]
 
@@ -50,3 +50,30 @@ async def test_a_config_file_listed_only_later_stays_where_it_is(without_env: Br
     operation = await world.roll_back(good)
     assert operation.outcome is Outcome.SUCCEEDED, operation.detail
     assert page.read_text() == "listen 80"
+
+
+def otherwise(service: ServiceRelease) -> ServiceRelease:
+    return replace(service, config_hash="of-another-world")
+
+
+async def test_files_that_give_another_configuration_by_now_are_refused_before_anything_stops(
+    broken: Broken,
+) -> None:
+    world, good = broken
+    before = await world.running()
+    target = replace(good, services=tuple(otherwise(s) if s.service == "web" else s for s in good.services))
+    operation = await world.roll_back(target)
+    assert operation.outcome is Outcome.REFUSED
+    assert f"the files of release {good.id} give another configuration by now for web" in operation.detail
+    assert (world.begun, await world.running()) == (["preflight"], before)
+    assert world.env.read_text() == "VERSION=2\n"
+
+
+async def test_what_only_the_revert_can_tell_is_left_to_it(broken: Broken) -> None:
+    """A service's own env file is looked up beside the original, which the revert is about to change."""
+    world, good = broken
+    listed = good.files[0].content.replace(b"web: {", b"web: {env_file: [.env], ")
+    target = replace(good, files=(replace(good.files[0], content=listed), *good.files[1:]))
+    operation = await world.roll_back(target)
+    assert operation.outcome is Outcome.HELD
+    assert "are back, but give another configuration for web" in operation.detail

@@ -64,6 +64,7 @@ async def test_what_only_the_failed_release_had_stays_stopped_after_a_reboot_too
 
 ACTS = {
     "parse": "preflight",
+    "rehearse": "preflight",
     "set_restart_policy": "stop_services",
     "stop": "stop_services",
     "config_hashes": "revert_compose",
@@ -118,6 +119,7 @@ FAULTS: list[tuple[Callable[[World], None], list[str], Outcome, dict[str, str]]]
     # the fault, the steps that are begun, how it ends, what runs then
     (image_gone, FULL_NAMES[:1], REFUSED, V2),
     (failing("parse"), FULL_NAMES[:1], REFUSED, V2),
+    (failing("rehearse"), FULL_NAMES[:1], REFUSED, V2),
     (failing("set_restart_policy"), [*FULL_NAMES[:2], "start_again"], HELD, V2),
     (failing("stop"), [*FULL_NAMES[:2], "start_again"], ABORTED, V2),
     (failing("config_hashes"), FULL_NAMES[:4], HELD, {}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -77,7 +78,10 @@ class WatchedOrchestrator(FileOrchestrator):
         await super().parse(stack, directory)
 
     async def config_hashes(self, stack: Stack) -> dict[str, str]:
-        await self.touch("config_hashes")
+        await self.touch("rehearse" if stack.env_files else "config_hashes")
+        if stack.env_files:  # the miniature knows one place only
+            [env_file] = stack.env_files
+            stack = replace(stack, directory=env_file.parent)
         return dict(await super().config_hashes(stack))
 
     async def up(self, stack: Stack, services: Sequence[str], timeout: timedelta) -> None:

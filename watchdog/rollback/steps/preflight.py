@@ -14,7 +14,7 @@ from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
 from watchdog.database.names import displaced_name, side_name
 from watchdog.errors import Refused, StepFailed, WatchdogError
 from watchdog.rollback.run import Hands, Run
-from watchdog.rollback.steps.revert import lay_out_copies
+from watchdog.rollback.steps.rehearse import rehearse
 from watchdog.stack import Container, Release, ServiceRelease
 
 JOURNAL_ROOM = 64 * 1024**2
@@ -88,17 +88,11 @@ def _refuse_ambiguous_tags(release: Release) -> None:
 
 
 async def _require_files(run: Run) -> None:
-    """The target's files parse, tried on copies.
-
-    Where the failed release took away a file that they refer to, only the revert can prove them.
-    """
+    """The target's files are all there, and give what they gave."""
     missing = [str(f) for f in run.stack.files if all(f != file.path for file in run.target.files)]
     if missing:
         raise Refused(f"release {run.target.id} holds no copy of {', '.join(missing)}; choose another backup")
-    copies = run.directory / "target"
-    lay_out_copies(run.target.files, copies)
-    if all(file.path.exists() for file in run.target.files):
-        await run.hands.orchestrator.parse(run.stack, copies)
+    await rehearse(run, run.directory / "target")
 
 
 async def _require_room(run: Run) -> None:
