@@ -1,6 +1,6 @@
 """Restores a dump beside the live database and proves the copy before anybody may rely on it.
 
-The step `restore_database`, `backups verify` and the drill call it. The live database is never touched here.
+The step `restore_database` calls it. The live database is never touched here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Exchanges the live database for a restored one by renaming, all databases of a cluster in one transaction.
 
 Nothing is overwritten: the live database stays, fenced, under its displaced name. The step `restore_database`
-calls `swap`; the undo calls it with the names the other way round; recovery looks with `observe` first.
+calls `swap`; recovery looks with `observe` first.
 """
 
 from __future__ import annotations
