@@ -29,8 +29,7 @@ def container(inspection: Inspection, is_file: Callable[[Path], bool] = Path.is_
     state = inspection["State"]
     config = inspection["Config"]
     labels = config.get("Labels") or {}
-    host_config = inspection["HostConfig"]
-    policy = host_config.get("RestartPolicy") or {}
+    policy = inspection["HostConfig"].get("RestartPolicy") or {}
     return Container(
         id=inspection["Id"],
         name=inspection["Name"].removeprefix("/"),
@@ -52,7 +51,7 @@ def container(inspection: Inspection, is_file: Callable[[Path], bool] = Path.is_
         depends_on=dependencies(labels.get(DEPENDS_ON_LABEL, "")),
         mounted_files=_mounted_files(inspection.get("Mounts") or (), is_file),
         addresses=_addresses(inspection.get("NetworkSettings") or {}),
-        host_network=host_config.get("NetworkMode") == "host",
+        host_network=inspection["HostConfig"].get("NetworkMode") == "host",
         environment=tuple(_assignment(line) for line in config.get("Env") or ()),
     )
 

@@ -13,6 +13,12 @@ from watchdog.database.names import control_database
 from watchdog.database.ports import Cluster, Session
 from watchdog.database.properties import Properties, read_properties
 
+PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = "
+SLOTS = "SELECT slot_name::text FROM pg_replication_slots WHERE database = "
+SUBSCRIPTIONS = (
+    "SELECT s.subname::text FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = "
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rights:
@@ -79,17 +85,9 @@ async def inspect(cluster: Cluster, database: str, inside: Collection[str] = ())
             allows_connections=allowed,
             properties=properties,
             rights=await _rights(session, name),
-            prepared_transactions=await _names(
-                session, f"SELECT gid FROM pg_prepared_xacts WHERE database = {name}"
-            ),
-            logical_slots=await _names(
-                session, f"SELECT slot_name::text FROM pg_replication_slots WHERE database = {name}"
-            ),
-            subscriptions=await _names(
-                session,
-                "SELECT s.subname::text FROM pg_subscription s"
-                f" JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = {name}",
-            ),
+            prepared_transactions=await _names(session, PREPARED + name),
+            logical_slots=await _names(session, SLOTS + name),
+            subscriptions=await _names(session, SUBSCRIPTIONS + name),
             superuser_sessions=await _superuser_sessions(session, name),
             outside=await _outside(session, name, inside),
         )
