@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,24 @@ class Operator:
             **other,
         }
 
+    @contextmanager
+    def runs(self, *words: str) -> Iterator[Path]:
+        """A command that lasts as long as the block; yields the file with everything that it says."""
+        said = self.root / "said.log"
+        with said.open("wb") as log:
+            process = subprocess.Popen(self.argv(*words), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            yield said
+        finally:
+            process.terminate()
+            process.wait(LIMIT_SECONDS)
+
+    def argv(self, *words: str) -> list[str]:
+        return [str(PROGRAM), "--config", str(self.configuration), *words]
+
     def types(self, *words: str) -> Done:
         done = subprocess.run(
-            [str(PROGRAM), "--config", str(self.configuration), *words],
+            self.argv(*words),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

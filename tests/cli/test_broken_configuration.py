@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.operator import Operator
 
-COMMANDS = ("status", "check", "backup", "run", "config check")
+COMMANDS = ("status", "run", "config check")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.cli.operator import NOWHERE, Operator
+from tests.end_to_end.waiting import until
 
 NEED_THE_ENGINE = ("backup", "deploy true", "deploy --no-rollback true", "rollback --yes", "rollback --plan")
 REMEDY = (
@@ -40,7 +41,7 @@ def test_without_an_engine_the_status_says_so_and_is_still_a_status(operator: Op
     assert document["unreachable"].startswith(REMEDY)
 
 
-@pytest.mark.parametrize("command", ["status", "backup", "rollback --yes", "deploy true", "run"])
+@pytest.mark.parametrize("command", ["status", "backup", "rollback --yes", "deploy true"])
 def test_a_state_directory_that_cannot_be_used_is_named(operator: Operator, command: str) -> None:
     state = operator.root / "file" / "state"
     state.parent.write_text("no directory")
@@ -49,6 +50,20 @@ def test_a_state_directory_that_cannot_be_used_is_named(operator: Operator, comm
     assert done.exit_code in {1, 3}, done
     assert str(state) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_daemon_outlives_it_refuses_what_it_is_asked_and_goes_on_once_it_can(operator: Operator) -> None:
+    state = operator.root / "file" / "state"
+    state.parent.write_text("no directory")
+    operator.write(state_dir=str(state))
+    with operator.runs("run") as daemon:
+        until(lambda: f"the state in {state}" in daemon.read_text(), "a word about the state")
+        until((operator.root / "control.sock").exists, "the daemon's socket")
+        refused = operator.types("status")
+        assert (refused.exit_code, str(state) in refused.stderr) == (1, True), refused
+        state.parent.unlink()
+        until(lambda: operator.types("status").exit_code == 0, "a status")
+    assert (state / "ledger.db").exists()
 
 
 def test_a_backup_directory_that_cannot_be_read_is_named(operator: Operator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,14 @@ from tests.end_to_end.fresh import keep_pristine, refresh
 from tests.end_to_end.guarded import Guarded, guarding
 from tests.end_to_end.sections import shop_section
 from tests.end_to_end.site import Site, lay_out_site
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ended_in_good_order() -> Iterator[None]:
+    """TERM (of timeout(1), of a cancelled CI job) ends the tests as Ctrl-C does: nothing is left behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
