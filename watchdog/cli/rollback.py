@@ -64,7 +64,7 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
     click.echo(f"To release {plan['release']}")
     if plan["databases"]:
         click.echo(
-            f"Database {', '.join(plan['databases'])}: backup {plan['backup']}, of {plan['backup_at']}"
+            f"Database {', '.join(plan['databases'])}: backup {plan['backup']}, {plan['backup_age']} old"
         )
     else:
         click.echo("Database: kept as it is")
