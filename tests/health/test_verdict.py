@@ -178,3 +178,10 @@ def test_a_check_that_asks_what_somebody_stopped_is_not_held_against_the_release
     unseen = view(exited(143), checks=(red,))
     assert _outcomes(observed(), (60, seen), (3000, seen)) == [Outcome.WAITING, Outcome.INCONCLUSIVE]
     assert _outcomes(observed(), (60, unseen), (3000, unseen)) == [Outcome.WAITING, Outcome.INCONCLUSIVE]
+
+
+def test_a_long_migration_is_waited_for_beyond_the_deadline() -> None:
+    """What waits for it cannot be ready, and breaking into it would do the damage."""
+    window = observed(migrations=frozenset({"migrate"}), expected=frozenset({"backend", "migrate"}))
+    seen = view(container("migrate"), container(state="created", started_at=None))
+    assert _outcomes(window, (60, seen), (3000, seen)) == [Outcome.WAITING, Outcome.INCONCLUSIVE]

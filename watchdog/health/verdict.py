@@ -57,6 +57,8 @@ def verdict(window: Window, view: View, progress: Progress, now: datetime) -> Ve
         reason = "there is nothing to judge by: no expected service and no required check"
         return Verdict(Outcome.INCONCLUSIVE, (reason,), progress)
     lacks = tuple(_lacks(window, view))
+    if _migrating(window, view):  # others wait for it, for as long as it takes: no deadline ends that
+        lacks = tuple(replace(lack, telling=False) for lack in lacks)
     if lacks:
         return _not_yet(window, replace(progress, green_since=None), lacks, now)
     return _good(window, view, progress, now)
@@ -69,6 +71,10 @@ def _merged(seen: Iterable[Signal], found: Iterable[Signal]) -> tuple[Signal, ..
         if signal.fatal:
             merged.setdefault((signal.kind, signal.subject), signal)
     return tuple(merged.values())
+
+
+def _migrating(window: Window, view: View) -> bool:
+    return any(c.running and c.service in window.migrations and not c.one_off for c in view.containers)
 
 
 def _lacks(window: Window, view: View) -> Iterator[_Lack]:
