@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from watchdog import errors
-from watchdog.errors import Refused, UsageError, WatchdogError
+from watchdog.errors import ConfigError, Refused, UsageError, WatchdogError
 
 if TYPE_CHECKING:  # imported where they are needed: a command that only talks to the daemon starts fast
     from watchdog.app import Application
@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # imported where they are needed: a command that only talks t
     from watchdog.settings.load import Configuration
 
 LINE_LIMIT = 16 * 1024 * 1024
+SOCKET_VARIABLE = "OPS_WATCHDOG_SOCKET"
+DEFAULT_SOCKET = "/run/ops-watchdog/control.sock"
+"""As in `settings.sections`, for whoever cannot read the configuration."""
 
 
 class Conversation(Protocol):
@@ -67,6 +70,15 @@ class Context:
             raise UsageError(f"there is no stack {name!r}; the configuration has {names}")
         return found
 
+    def names(self) -> list[str | None]:
+        """Of every stack; one without a name where only the daemon can read the configuration."""
+        try:
+            return [settings.stack.name for settings in self.configuration.stacks]
+        except ConfigError:
+            if os.geteuid() == 0:
+                raise
+            return [None]
+
     def application(self) -> Application:
         from watchdog.app import Application
 
@@ -76,9 +88,18 @@ class Context:
 
     @contextlib.asynccontextmanager
     async def converse(self, request: Mapping[str, Any]) -> AsyncIterator[Conversation]:
-        """With the daemon where one answers, else in this process by the same functions."""
-        settings = self.stack(request.get("stack"))
-        path = self.configuration.settings.socket
+        """With the daemon where one answers, else in this process by the same functions.
+
+        A member of the group ops-watchdog may use the socket without being able to read what root configured.
+        """
+        try:
+            settings = self.stack(request.get("stack"))
+            path = self.configuration.settings.socket
+            request = {**request, "stack": settings.stack.name}
+        except ConfigError:
+            path = Path(os.environ.get(SOCKET_VARIABLE, DEFAULT_SOCKET))
+            if os.geteuid() == 0 or not path.exists():
+                raise
         try:
             reader, writer = await asyncio.open_unix_connection(path, limit=LINE_LIMIT)
         except PermissionError as error:
@@ -86,13 +107,14 @@ class Context:
         except OSError:
             from watchdog.daemon.lone import converse
 
+            settings = self.stack(request.get("stack"))
             self.alone = True
             application = self.application()
             async with application, converse(application, settings, request, _myself()) as near:
                 yield near
             return
         line = SocketLine(reader, writer)
-        line.send({**request, "stack": settings.stack.name})
+        line.send(request)
         try:
             yield line
         finally:

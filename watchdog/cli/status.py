@@ -20,7 +20,7 @@ COLOURS = {"green": "green", "red": "red", "running": "green", "healthy": "green
 
 async def status(context: Context, stack: str | None, as_json: bool) -> None:
     """Of one stack, or of all of them."""
-    names = [stack] if stack else [settings.stack.name for settings in context.configuration.stacks]
+    names = [stack] if stack else context.names()
     found = [await _ask(context, name) for name in names]
     if as_json:
         click.echo(json.dumps(found[0] if stack else found))
@@ -30,7 +30,7 @@ async def status(context: Context, stack: str | None, as_json: bool) -> None:
         _show(out, document)
 
 
-async def _ask(context: Context, stack: str) -> dict[str, Any]:
+async def _ask(context: Context, stack: str | None) -> dict[str, Any]:
     document = await talk(context, {"command": "status", "stack": stack}, Printer(quiet=True))
     return {**document, "daemon": not context.alone}
 
