@@ -12,6 +12,8 @@ import pytest
 from tests.host.host import CONFIG, UNIT, Host, boot
 from tests.image.built import ROOT, docker
 
+HIDDEN_FROM_THE_UNIT = ("/tmp", "/var/tmp", "/home", "/root", "/run")
+NEUTRAL = Path("/var/lib/ops-watchdog-tests")
 SECRET = "T0SECRET/B0SECRET/secretsecretsecret"
 
 
@@ -27,8 +29,12 @@ docker: {{host: unix:///run/absent.sock}}
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Path]:
-    """A directory at the same path on this machine, on the engine's, and on the host; /tmp is not."""
-    directory = ROOT / "dist" / f"ows-host-{uuid.uuid4().hex[:8]}"
+    """A directory at the same path on this machine, on the engine's, and on the host.
+
+    Beside the checkout, unless that lies where the unit sees a place of its own (PrivateTmp, ProtectHome).
+    """
+    hidden = any(ROOT.is_relative_to(place) for place in HIDDEN_FROM_THE_UNIT)
+    directory = (NEUTRAL if hidden else ROOT / "dist") / f"ows-host-{uuid.uuid4().hex[:8]}"
     directory.mkdir(parents=True)
     yield directory
     shutil.rmtree(directory)
