@@ -86,7 +86,7 @@ async def restore(cluster: PostgresCluster, backup: Backup, database: str) -> No
         cluster,
         database,
         side,
-        open_dump(backup, database),
+        lambda: open_dump(backup, database),
         clock=CLOCK,
         fmt=backup.format(),
         expected=backup.contents(database),

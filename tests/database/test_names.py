@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.database.names import control_database, displaced_name, is_side, side_name
+from watchdog.database.names import control_database, displaced_name, is_side, side_name, standby_name
 from watchdog.errors import Refused
 
 TS = "20261120_090000"
@@ -25,7 +25,9 @@ def test_every_name_fits_and_is_known_again(name: str) -> None:
         return
     assert len(side_name(name, TS).encode()) <= 63
     assert len(displaced_name(name, TS).encode()) <= 63
+    assert len(standby_name(name, TS).encode()) <= 63
     assert is_side(side_name(name, TS))
+    assert is_side(standby_name(name, TS))
     assert not is_side(displaced_name(name, TS))
 
 

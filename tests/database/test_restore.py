@@ -38,7 +38,7 @@ async def test_restores_a_copy_that_equals_what_was_backed_up(server: Server, da
     server.sql(
         database, 'DELETE FROM sales."Order"', "INSERT INTO users (email) VALUES ('later@example.com')"
     )
-    await restore_beside(cluster, database, side, pieces(archive), clock=CLOCK, expected=contents)
+    await restore_beside(cluster, database, side, lambda: pieces(archive), clock=CLOCK, expected=contents)
     assert server.databases(database) == {database: True, side: False}
     assert server.sql(database, "SELECT count(*) FROM users") == [(1001,)]
 
@@ -47,7 +47,7 @@ async def test_restoring_again_replaces_the_leftover_of_the_first_try(server: Se
     cluster, side = server.cluster(), side_name(database, TS)
     archive, contents = await dumped(cluster, database)
     for _ in range(2):
-        await restore_beside(cluster, database, side, pieces(archive), clock=CLOCK, expected=contents)
+        await restore_beside(cluster, database, side, lambda: pieces(archive), clock=CLOCK, expected=contents)
     assert server.databases(database) == {database: True, side: False}
 
 
@@ -57,7 +57,7 @@ async def test_a_truncated_dump_is_refused(server: Server, database: str, part: 
     archive, contents = await dumped(cluster, database)
     cut = archive[: int(len(archive) * part)]
     with pytest.raises((StepFailed, Corrupt)):
-        await restore_beside(cluster, database, side, pieces(cut), clock=CLOCK, expected=contents)
+        await restore_beside(cluster, database, side, lambda: pieces(cut), clock=CLOCK, expected=contents)
     assert server.sql(database, "SELECT count(*) FROM users") == [(1000,)]
 
 
@@ -66,7 +66,7 @@ async def test_a_flipped_bit_in_a_row_is_noticed(server: Server, database: str) 
     archive, contents = await dumped(cluster, database)
     flipped = archive.replace(b"77@example.com", b"76@fxample.com", 1)
     with pytest.raises(Corrupt, match=r"public\.users: same number of rows, other content"):
-        await restore_beside(cluster, database, side, pieces(flipped), clock=CLOCK, expected=contents)
+        await restore_beside(cluster, database, side, lambda: pieces(flipped), clock=CLOCK, expected=contents)
 
 
 async def test_every_table_that_differs_is_named(server: Server, database: str) -> None:
@@ -75,14 +75,14 @@ async def test_every_table_that_differs_is_named(server: Server, database: str) 
     wrong = {name: replace(table, rows=table.rows + 1) for name, table in contents.tables.items()}
     expected = replace(contents, tables={**wrong, "public.gone": contents.tables["public.users"]})
     with pytest.raises(Corrupt, match=r"public\.gone: missing.*1000 rows instead of 1001"):
-        await restore_beside(cluster, database, side, pieces(archive), clock=CLOCK, expected=expected)
+        await restore_beside(cluster, database, side, lambda: pieces(archive), clock=CLOCK, expected=expected)
 
 
 async def test_the_live_database_can_never_be_the_target(server: Server, database: str) -> None:
     cluster = server.cluster()
     for target in (database, "postgres", f"{database}_restore_", f"{database}_pre_rollback_{TS}"):
         with pytest.raises(Refused, match="not the name of a side database"):
-            await restore_beside(cluster, database, target, pieces(b""), clock=CLOCK)
+            await restore_beside(cluster, database, target, lambda: pieces(b""), clock=CLOCK)
     assert server.sql(database, "SELECT count(*) FROM users") == [(1000,)]
 
 
@@ -101,7 +101,7 @@ async def test_owner_rights_settings_and_comment_come_along(server: Server, data
         f"COMMENT ON DATABASE {database} IS 'the shop''s'",
     )
     archive, contents = await dumped(cluster, database)
-    await restore_beside(cluster, database, side, pieces(archive), clock=CLOCK, expected=contents)
+    await restore_beside(cluster, database, side, lambda: pieces(archive), clock=CLOCK, expected=contents)
     async with cluster.connect("postgres") as session:
         live, copy = await read_properties(session, database), await read_properties(session, side)
     assert live is not None
@@ -116,7 +116,7 @@ async def test_a_plain_dump_is_restored_too(server: Server, database: str) -> No
     _, contents = await dumped(cluster, database)
     plain = await server_dump(server, database)
     await restore_beside(
-        cluster, database, side, pieces(plain, 1000), clock=CLOCK, fmt="plain", expected=contents
+        cluster, database, side, lambda: pieces(plain, 1000), clock=CLOCK, fmt="plain", expected=contents
     )
     assert server.databases(database) == {database: True, side: False}
 
@@ -127,7 +127,7 @@ async def test_a_plain_dump_that_reaches_for_other_databases_is_refused(
     cluster, side = server.cluster(), side_name(database, TS)
     plain = await server_dump(server, database, "--create", "--clean")
     with pytest.raises(Refused, match="DROP DATABASE"):
-        await restore_beside(cluster, database, side, pieces(plain), clock=CLOCK, fmt="plain")
+        await restore_beside(cluster, database, side, lambda: pieces(plain), clock=CLOCK, fmt="plain")
     assert server.sql(database, "SELECT count(*) FROM users") == [(1000,)]
 
 
@@ -135,7 +135,7 @@ async def test_a_plain_dump_that_was_cut_off_is_refused(server: Server, database
     cluster, side = server.cluster(), side_name(database, TS)
     plain = await server_dump(server, database)
     with pytest.raises((Corrupt, StepFailed)):
-        await restore_beside(cluster, database, side, pieces(plain[:-2000]), clock=CLOCK, fmt="plain")
+        await restore_beside(cluster, database, side, lambda: pieces(plain[:-2000]), clock=CLOCK, fmt="plain")
 
 
 async def test_a_failing_restore_names_the_missing_role(server: Server, database: str) -> None:
@@ -144,7 +144,7 @@ async def test_a_failing_restore_names_the_missing_role(server: Server, database
     archive, contents = await dumped(cluster, database)
     server.sql(database, f"ALTER TABLE users OWNER TO shop; DROP OWNED BY {role}; DROP ROLE {role}")
     with pytest.raises(StepFailed, match=r"(?s)does not exist.*restore the roles first"):
-        await restore_beside(cluster, database, side, pieces(archive), clock=CLOCK, expected=contents)
+        await restore_beside(cluster, database, side, lambda: pieces(archive), clock=CLOCK, expected=contents)
 
 
 async def test_a_database_that_is_gone_is_created_by_its_saved_properties(
@@ -156,9 +156,9 @@ async def test_a_database_that_is_gone_is_created_by_its_saved_properties(
         saved = await read_properties(session, database)
     server.sql("postgres", f"DROP DATABASE {database}")
     with pytest.raises(Refused, match="holds no properties"):
-        await restore_beside(cluster, database, side, pieces(archive), clock=CLOCK, expected=contents)
+        await restore_beside(cluster, database, side, lambda: pieces(archive), clock=CLOCK, expected=contents)
     await restore_beside(
-        cluster, database, side, pieces(archive), clock=CLOCK, expected=contents, saved=saved
+        cluster, database, side, lambda: pieces(archive), clock=CLOCK, expected=contents, saved=saved
     )
     assert server.databases(database) == {side: False}
 

@@ -15,8 +15,9 @@ LIMIT_BYTES = 63
 """PostgreSQL's NAMEDATALEN - 1: what is longer is cut silently, so that two names could become one."""
 APPLICATION = "ops-watchdog-"
 SIDE = "_restore_"
+STANDBY = "_standby_"
 DISPLACED = "_pre_rollback_"
-_SIDE_PATTERN = re.compile(r".+_restore_\d{8}_\d{6}", re.DOTALL)
+_SIDE_PATTERN = re.compile(r".+_(?:restore|standby)_\d{8}_\d{6}", re.DOTALL)
 _HASH_DIGITS = 8
 
 
@@ -26,8 +27,13 @@ def application_name(operation: str = "") -> str:
 
 
 def side_name(database: str, timestamp: str) -> str:
-    """Where a backup is restored: `app_restore_20261120_090000`."""
+    """Where a backup is restored: `app_restore_20261120_090000`. What lies there may be half a copy."""
     return _fit(database, f"{SIDE}{timestamp}")
+
+
+def standby_name(database: str, timestamp: str) -> str:
+    """A whole copy of the backup, restored and compared: only then it is called `app_standby_…`."""
+    return _fit(database, f"{STANDBY}{timestamp}")
 
 
 def displaced_name(database: str, timestamp: str) -> str:
@@ -36,7 +42,7 @@ def displaced_name(database: str, timestamp: str) -> str:
 
 
 def is_side(name: str) -> bool:
-    """Whether `side_name` made this name: only such a database may ever be dropped."""
+    """Whether `side_name` or `standby_name` made this name: only such a copy may be dropped at once."""
     return _SIDE_PATTERN.fullmatch(name) is not None
 
 

@@ -6,7 +6,7 @@ server's own message where it refuses. SQL arrives complete (see `sql`): there a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Literal, Protocol
@@ -20,6 +20,9 @@ LONG = timedelta(hours=6)
 
 Format = Literal["custom", "plain"]
 """`custom`: pg_dump -Fc, decompressed. `plain`: SQL for psql, of sets made by scripts."""
+
+Dump = Callable[[], AsyncIterator[bytes]]
+"""Opens a decompressed dump; may be called several times, by readers at once."""
 
 
 class InUse(StepFailed):

@@ -5,7 +5,7 @@ The step `restore_database` calls it. The live database is never touched here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
 from watchdog.clock import Clock, Deadline
@@ -14,7 +14,7 @@ from watchdog.database.contents import Hashes, Measured, differences, survey
 from watchdog.database.fence import empty
 from watchdog.database.names import control_database, is_side
 from watchdog.database.plain import guarded
-from watchdog.database.ports import LONG, Cluster, Format
+from watchdog.database.ports import LONG, Cluster, Dump, Format
 from watchdog.database.properties import Properties, apply_properties, create_statement, read_properties
 from watchdog.errors import Corrupt, Refused
 
@@ -25,7 +25,7 @@ async def restore_beside(
     cluster: Cluster,
     live: str,
     side: str,
-    chunks: AsyncIterator[bytes],
+    dump: Dump,
     *,
     clock: Clock,
     fmt: Format = "custom",
@@ -33,7 +33,7 @@ async def restore_beside(
     saved: Properties | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Restore `chunks` (decompressed) into the new database `side`, compare, and leave it fenced.
+    """Restore `dump` into the new database `side`, compare, and leave it fenced.
 
     A leftover of the same name is dropped first, so repeating is safe. Owner, rights and settings come from
     the live database, from `saved` where there is none. Raises `Corrupt` naming each table that differs from
@@ -49,7 +49,7 @@ async def restore_beside(
         await discard_side(cluster, live, side, clock)
         await session.execute(create_statement(side, properties), LONG)
     progress(f"restoring into {side}")
-    source = chunks if fmt == "custom" else guarded(chunks)
+    source = dump() if fmt == "custom" else guarded(dump())
     await cluster.restore(side, source, fmt)
     progress(f"comparing {side} with the backup's account")
     await _prove(cluster, side, expected)

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import check_files
 from watchdog.clock import timestamp
 from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
-from watchdog.database.names import displaced_name, side_name
+from watchdog.database.names import displaced_name, standby_name
 from watchdog.errors import Refused, StepFailed, WatchdogError
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.steps.rehearse import rehearse
@@ -25,7 +26,7 @@ async def preflight(run: Run) -> dict[str, Any]:
     """Facts: `containers` (what will be stopped, and its restart policies), `databases` (names)."""
     for require in (_require_room, _bring_images, *REQUIREMENTS):
         await require(run)
-    databases = _names(run) if run.restores_database else {}
+    databases = _names(run, run.backup) if run.backup else {}
     return {"containers": [_remember(c) for c in await run.containers()], "databases": databases}
 
 
@@ -152,12 +153,12 @@ REQUIREMENTS = (_require_files, _require_backup, _require_databases)
 """What a rollback needs beside images and room for its journal; each raises with all that it misses."""
 
 
-def _names(run: Run) -> dict[str, dict[str, str]]:
+def _names(run: Run, backup: Backup) -> dict[str, dict[str, str]]:
     """Database to the names that its copies will have: fixed here, so that a repeat uses the same ones."""
     moment = timestamp(run.operation.started_at)
     return {
         database.name: {
-            "side": side_name(database.name, moment),
+            "side": standby_name(database.name, backup.timestamp),
             "displaced": displaced_name(database.name, moment),
         }
         for database in run.stack.databases

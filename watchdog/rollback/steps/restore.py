@@ -7,6 +7,7 @@ What a killed run left working in the server is ended first. The live database i
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from watchdog.backup.backup import Backup
@@ -16,7 +17,7 @@ from watchdog.database.fence import end_backends, unfence
 from watchdog.database.names import application_name
 from watchdog.database.ports import Cluster
 from watchdog.database.properties import Properties
-from watchdog.database.restore import restore_beside
+from watchdog.database.standby import stand_by
 from watchdog.database.swap import Swap, SwapState, observe, swap
 from watchdog.errors import StepFailed
 from watchdog.rollback.run import Run
@@ -76,11 +77,11 @@ async def _restore(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -
     if await observe(cluster, pair) is SwapState.SWAPPED:
         return
     saved = backup.properties(pair.live)
-    await restore_beside(
+    await stand_by(
         cluster,
         pair.live,
-        pair.side,
-        open_dump(backup, pair.live),
+        backup.timestamp,
+        partial(open_dump, backup, pair.live),
         clock=clock,
         fmt=backup.format(),
         expected=backup.contents(pair.live),
