@@ -12,10 +12,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from demo.versions import DATABASE_IMAGE, VERSIONS, backend_image, frontend_image
+from demo.versions import POSTGRES, SUITES, VERSIONS, backend_image, database_image, frontend_image
 
 STACK = Path(__file__).parent / "stack"
 BASE_IMAGE = "ops-watchdog-demo/base:bookworm"
+MAKE_BASE_IMAGE = Path(__file__).parents[1] / "engine" / "base-image"
 SOURCES_LABEL = "ops-watchdog.demo.sources"
 PROJECT_LABEL = "ops-watchdog.demo.project"
 
@@ -24,13 +25,16 @@ Target = dict[str, Any]
 
 def build_images() -> None:
     """Makes every version's images exist. Several processes may call this at once."""
-    sources = _sources_hash()
-    with (STACK / "Dockerfile").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        targets = _shared_targets({SOURCES_LABEL: sources})
-        wanted = {tag for target in targets.values() for tag in target["tags"]}
-        if not wanted <= _images_labelled(f"{SOURCES_LABEL}={sources}"):
-            _bake(targets)
+    labels = {SOURCES_LABEL: _sources_hash()}
+    _build(_shared_targets(labels), labels)
+
+
+def build_database(major: int) -> str:
+    """Makes PostgreSQL's image of one major version exist, and returns its name. Safe as `build_images` is."""
+    subprocess.run([MAKE_BASE_IMAGE, SUITES[major]], check=True)
+    labels = {SOURCES_LABEL: _sources_hash()}
+    _build({"database": _database(major, labels)}, labels)
+    return database_image(major)
 
 
 def build_mutable(project: str, tag: str, backend: str, frontend: str) -> None:
@@ -58,9 +62,17 @@ def docker(*arguments: str, stdin: str | None = None) -> str:
     return done.stdout
 
 
+def _build(targets: dict[str, Target], labels: dict[str, str]) -> None:
+    with (STACK / "Dockerfile").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = {tag for target in targets.values() for tag in target["tags"]}
+        [(name, value)] = labels.items()
+        if not wanted <= _images_labelled(f"{name}={value}"):
+            _bake(targets)
+
+
 def _shared_targets(labels: dict[str, str]) -> dict[str, Target]:
-    database = {"target": "database", "tags": [DATABASE_IMAGE], "labels": labels}
-    targets: dict[str, Target] = {"database": database}
+    targets = {"database": _database(POSTGRES, labels)}
     for version in VERSIONS.values():
         backend, frontend = version.backend, version.frontend
         targets[_name("backend", backend)] = _backend(backend, [backend_image(backend)], labels)
@@ -70,6 +82,11 @@ def _shared_targets(labels: dict[str, str]) -> dict[str, Target]:
 
 def _name(image: str, tag: str) -> str:
     return f"{image}-{tag}".replace(".", "_")
+
+
+def _database(major: int, labels: dict[str, str]) -> Target:
+    arguments = {"SUITE": SUITES[major], "POSTGRES": str(major)}
+    return {"target": "database", "args": arguments, "tags": [database_image(major)], "labels": labels}
 
 
 def _backend(version: str, tags: list[str], labels: dict[str, str]) -> Target:

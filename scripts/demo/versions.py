@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DATABASE_IMAGE = "ops-watchdog-demo/database:15"
+POSTGRES = 15
+"""The major version that the demo runs, and most tests."""
+SUITES = {13: "bullseye", 15: "bookworm", 17: "trixie"}
+"""Which release of Debian has which major version of PostgreSQL."""
+
+
+def database_image(major: int) -> str:
+    return f"ops-watchdog-demo/database:{major}"
+
+
+DATABASE_IMAGE = database_image(POSTGRES)
 
 
 @dataclass(frozen=True, slots=True)
