@@ -22,6 +22,7 @@ from demo.images import build_images
 from demo.versions import DATABASE_IMAGE
 
 from watchdog.adapters.postgres import PostgresCluster
+from watchdog.adapters.postgres_container import InContainer
 from watchdog.stack import Container, Database
 
 ROOT = Path(__file__).parent.parent
@@ -40,11 +41,11 @@ class Server:
 
     def cluster(self, database: str = "shop", operation: str = "test", user: str = USER) -> PostgresCluster:
         return PostgresCluster(
-            self.container,
-            Database("database", database, user),
-            application_name=f"ops-watchdog-{operation}",
-            docker_host=self.docker_host,
+            self.site(), Database("database", database, user), application_name=f"ops-watchdog-{operation}"
         )
+
+    def site(self) -> InContainer:
+        return InContainer(self.container, self.docker_host)
 
     def connect(self, database: str, **options: object) -> psycopg.Connection:
         """A client of the application's own."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from watchdog.adapters import logs
-from watchdog.adapters.clusters import ContainerClusters
+from watchdog.adapters.clusters import StackClusters
 from watchdog.adapters.compose import Compose, minimal_environment
 from watchdog.adapters.docker_engine import DockerEngine
 from watchdog.adapters.docker_events import DockerEvents
@@ -85,7 +85,7 @@ class Application:
 
     def tools(self, settings: StackSettings) -> Tools:
         stack = settings.stack
-        clusters = ContainerClusters(self._engine, stack.project, self._docker_host)
+        clusters = StackClusters(self._engine, stack.project, self._docker_host)
         hands = Hands(
             stack=stack,
             checks=settings.checks,
@@ -101,7 +101,7 @@ class Application:
         make = functools.partial(self._make_backup, settings, clusters)
         return Tools(settings, hands, self._ledger, self._outbox, make)
 
-    def _prober(self, project: str, clusters: ContainerClusters) -> Probes:
+    def _prober(self, project: str, clusters: StackClusters) -> Probes:
         probes = Probes(self._engine, project, clusters.first_row, self._clock)
         self._probes.append(probes)
         return probes
@@ -109,7 +109,7 @@ class Application:
     async def _make_backup(
         self,
         settings: StackSettings,
-        clusters: ContainerClusters,
+        clusters: StackClusters,
         release: Release | None,
         containers: Sequence[Container],
         reason: str,

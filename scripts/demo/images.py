@@ -30,7 +30,7 @@ def build_images() -> None:
 
 
 def build_database(major: int) -> str:
-    """Makes PostgreSQL's image of one major version exist, and returns its name. Safe as `build_images` is."""
+    """Makes PostgreSQL's image of one major version exist; its name. As safe as `build_images`."""
     subprocess.run([MAKE_BASE_IMAGE, SUITES[major]], check=True)
     labels = {SOURCES_LABEL: _sources_hash()}
     _build({"database": _database(major, labels)}, labels)

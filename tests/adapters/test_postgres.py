@@ -11,6 +11,7 @@ import pytest
 
 from tests.postgres_server import PASSWORD, Server, docker, start, stop
 from watchdog.adapters.postgres import PostgresCluster
+from watchdog.adapters.postgres_container import InContainer
 from watchdog.database.ports import InUse
 from watchdog.errors import ConfigError, StepFailed, Unreachable
 from watchdog.stack import Container, Database
@@ -26,9 +27,8 @@ def server() -> Iterator[Server]:
 
 def cluster(server: Server, container: Container, password_file: Path | None = None) -> PostgresCluster:
     database = Database("database", "shop", "shop", password_file)
-    return PostgresCluster(
-        container, database, application_name="ops-watchdog-test", docker_host=server.docker_host
-    )
+    site = InContainer(container, server.docker_host)
+    return PostgresCluster(site, database, application_name="ops-watchdog-test")
 
 
 def environment(server: Server, **changes: str | None) -> Container:

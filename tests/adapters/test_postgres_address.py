@@ -10,6 +10,7 @@ import pytest
 
 from watchdog.adapters import postgres
 from watchdog.adapters.postgres import PostgresCluster
+from watchdog.adapters.postgres_container import InContainer
 from watchdog.errors import Unreachable
 from watchdog.stack import Container, Database
 
@@ -27,7 +28,8 @@ async def asked(monkeypatch: pytest.MonkeyPatch, **fields: object) -> list[objec
     about = {"id": "1", "name": "shop-db-1", "service": "db", "image": "i", "image_id": "i"}
     state = {"config_hash": "h", "state": "running", "created_at": datetime.now(UTC)}
     container = Container(**{**about, **state, **fields})  # type: ignore[arg-type]
-    cluster = PostgresCluster(container, Database("db", "shop", "shop"), application_name="ops-watchdog-test")
+    database = Database("db", "shop", "shop")
+    cluster = PostgresCluster(InContainer(container), database, application_name="ops-watchdog-test")
     async with cluster.connect("shop"):
         return hosts
 

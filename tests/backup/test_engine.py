@@ -63,12 +63,7 @@ class Interrupted(PostgresCluster):
     """Does something after the first chunk of a dump that has many."""
 
     def __init__(self, server: Server, database: str, name: str, act: Callable[[], object]) -> None:
-        super().__init__(
-            server.container,
-            Database("database", database, "shop"),
-            application_name=name,
-            docker_host=server.docker_host,
-        )
+        super().__init__(server.site(), Database("database", database, "shop"), application_name=name)
         server.sql(database, "CREATE TABLE big AS SELECT repeat('x', 1000) FROM generate_series(1, 60000)")
         self._act = act
 
@@ -203,12 +198,8 @@ async def test_a_shell_restores_it_without_this_program(
 async def test_errors_never_show_the_password(server: Server, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("dbname=x host=wrong-secret\n")
-    cluster = PostgresCluster(
-        server.container,
-        Database("database", "shop", "shop", secret),
-        application_name="ops-watchdog-x",
-        docker_host=server.docker_host,
-    )
+    database = Database("database", "shop", "shop", secret)
+    cluster = PostgresCluster(server.site(), database, application_name="ops-watchdog-x")
     with pytest.raises(WatchdogError) as caught:
         async with cluster.connect("shop"):
             pass

@@ -1,4 +1,4 @@
-"""Finds the PostgreSQL cluster of a database: the running container of its service, as it is now.
+"""Finds the PostgreSQL cluster of a database: the running container of its service as it is now, or a host.
 
 Fulfils `rollback.run.Clusters`, and the `sql` checks ask through it too.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from watchdog.adapters.postgres import PostgresCluster
+from watchdog.adapters.postgres_container import InContainer
+from watchdog.adapters.postgres_external import External
 from watchdog.database.names import application_name
 from watchdog.errors import Unreachable
-from watchdog.stack import Database, Engine
+from watchdog.stack import Container, Database, Engine
 
 
-class ContainerClusters:
+class StackClusters:
     """For the databases of one project."""
 
     def __init__(self, engine: Engine, project: str, docker_host: str | None) -> None:
@@ -22,19 +24,8 @@ class ContainerClusters:
         self._docker_host = docker_host
 
     async def of(self, database: Database, operation: str = "") -> PostgresCluster:
-        containers = await self._engine.containers(self._project)
-        running = [c for c in containers if c.service == database.service and c.running and not c.one_off]
-        if not running:
-            raise Unreachable(
-                f"service {database.service}, which serves database {database.name}, is not running; "
-                f"start it with 'docker compose start {database.service}'"
-            )
-        return PostgresCluster(
-            running[0],
-            database,
-            application_name=application_name(operation),
-            docker_host=self._docker_host,
-        )
+        site = await self._site(database)
+        return PostgresCluster(site, database, application_name=application_name(operation))
 
     async def first_row(
         self, database: Database, query: str, timeout: timedelta
@@ -45,3 +36,18 @@ class ContainerClusters:
             await session.execute("SET TRANSACTION READ ONLY", timeout)
             rows = await session.rows(query, timeout)
         return rows[0] if rows else None
+
+    async def _site(self, database: Database) -> InContainer | External:
+        if database.host is not None:
+            return External(database.host, database.port)
+        return InContainer(await self._container(database), self._docker_host)
+
+    async def _container(self, database: Database) -> Container:
+        containers = await self._engine.containers(self._project)
+        running = [c for c in containers if c.service == database.service and c.running and not c.one_off]
+        if not running:
+            raise Unreachable(
+                f"service {database.service}, which serves database {database.name}, is not running; "
+                f"start it with 'docker compose start {database.service}'"
+            )
+        return running[0]

@@ -1,15 +1,17 @@
-"""A PostgreSQL cluster in a container: psycopg to its address, its own tools through `docker exec`.
+"""A PostgreSQL cluster: psycopg to where it listens, PostgreSQL's own tools from where they lie.
 
-Fulfils `database.ports.Cluster` and `backup.ports.Dumper`. psycopg is imported with the first connection: a
-daemon whose stacks have no database never pays its 9 MiB.
+Fulfils `database.ports.Cluster` and `backup.ports.Dumper`. Where that is, a `Site` knows: a container of the
+stack (`postgres_container`) or a server outside of it (`postgres_external`). psycopg is imported with the
+first connection: a daemon whose stacks have no database never pays its 9 MiB.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 from watchdog.adapters import postgres_tools as tools
 from watchdog.adapters.postgres_dump import snapshot_dump
@@ -17,32 +19,53 @@ from watchdog.adapters.postgres_session import PostgresSession, connected
 from watchdog.adapters.postgres_words import check
 from watchdog.adapters.process import Environment, run, stream
 from watchdog.backup.ports import OpenDump
+from watchdog.database.contents import server_version
+from watchdog.database.names import control_database
 from watchdog.database.ports import QUICK, Format, Session
-from watchdog.errors import ConfigError, StepFailed, Unreachable
-from watchdog.stack import Container, Database
+from watchdog.errors import ConfigError, Refused, StepFailed
+from watchdog.stack import Database
 
-LOCAL = "127.0.0.1"
-"""Where a container on the host's own network listens."""
+Version = Callable[[], Awaitable[int]]
+"""Asks for the server's `server_version_num` (150018): only some sites must know it."""
+
+
+class Site(Protocol):
+    """Where one server listens, and how PostgreSQL's tools are run for it."""
+
+    @property
+    def data_directory(self) -> str | None:
+        """Where the tools see the server's data; None where they do not."""
+        ...
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port. Raises `Unreachable` where it has none."""
+        ...
+
+    async def password(self) -> str | None:
+        """What the site itself knows, where the operator named no file."""
+        ...
+
+    async def command(
+        self, tool: Sequence[str], *, application_name: str, with_input: bool, version: Version
+    ) -> tuple[list[str], Environment]:
+        """How to run a tool there, `with_input` fed through its standard input; the password is added later.
+
+        Raises `Refused` where no tool fits the server.
+        """
+        ...
 
 
 class PostgresCluster:
-    """The server in one container, as the role that the operator named for one of its databases.
+    """One server, as the role that the operator named for one of its databases.
 
     `application_name` is what the server shows for every connection and tool: `ops-watchdog-<operation>`.
     """
 
-    def __init__(
-        self,
-        container: Container,
-        database: Database,
-        *,
-        application_name: str,
-        docker_host: str | None = None,
-    ) -> None:
-        self._container = container
+    def __init__(self, site: Site, database: Database, *, application_name: str) -> None:
+        self._site = site
         self._database = database
         self._application_name = application_name
-        self._docker: Environment = {} if docker_host is None else {"DOCKER_HOST": docker_host}
         self._password: str | None = None
         self._password_known = False
 
@@ -55,8 +78,10 @@ class PostgresCluster:
 
     @asynccontextmanager
     async def _connect(self, database: str) -> AsyncIterator[PostgresSession]:
+        host, port = self._site.address
         async with connected(
-            host=_address(self._container),
+            host=host,
+            port=port,
             user=self.user,
             password=await self._secret(),
             database=database,
@@ -68,9 +93,9 @@ class PostgresCluster:
         return snapshot_dump(self, database)
 
     async def dump(self, database: str, snapshot: str) -> AsyncGenerator[bytes, None]:
-        argv = self._argv(tools.pg_dump(self.user, database, snapshot))
+        argv, env = await self._command(tools.pg_dump(self.user, database, snapshot))
         async with (
-            stream(argv, timeout=None, env=await self._environment()) as process,
+            stream(argv, timeout=None, env=env) as process,
             aclosing(process.chunks()) as chunks,
         ):
             async for chunk in chunks:
@@ -79,9 +104,8 @@ class PostgresCluster:
 
     async def restore(self, database: str, chunks: AsyncIterator[bytes], fmt: Format) -> None:
         tool = tools.pg_restore if fmt == "custom" else tools.psql
-        argv = self._argv(tool(self.user, database), with_input=True)
-        finished = await run(argv, timeout=None, env=await self._environment(), stdin=chunks)
-        check(tool.__name__, database, finished)
+        argv, env = await self._command(tool(self.user, database), with_input=True)
+        check(tool.__name__, database, await run(argv, timeout=None, env=env, stdin=chunks))
 
     async def globals(self) -> str:
         """Without the roles' passwords where ours may not read them: only a superuser may."""
@@ -90,60 +114,64 @@ class PostgresCluster:
                 "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", QUICK
             )
         tool = tools.pg_dumpall_globals(self.user, self._database.name, passwords=superuser)
-        finished = await run(self._argv(tool), timeout=QUICK, env=await self._environment())
+        argv, env = await self._command(tool)
+        finished = await run(argv, timeout=QUICK, env=env)
         check("pg_dumpall", self._database.name, finished)
         return finished.stdout
 
+    async def require_tools(self) -> None:
+        for tool in tools.NEEDED:
+            argv, env = await self._command([tool, "--version"])
+            check(tool, self._database.server, await run(argv, timeout=QUICK, env=env))
+
     async def free_bytes(self) -> int:
-        directory = dict(self._container.environment).get("PGDATA", tools.DATA_DIRECTORY)
-        finished = await run(self._argv(tools.free_kilobytes(directory)), timeout=QUICK, env=self._docker)
+        """As `df` says beside the data; what the operator declared where that cannot be asked."""
+        directory = self._site.data_directory
+        if directory is None:
+            return await self._declared_room()
+        argv, env = await self._command(tools.free_kilobytes(directory))
+        finished = await run(argv, timeout=QUICK, env=env)
         check("df", directory, finished)
         try:
             return tools.parse_free_bytes(finished.stdout)
         except (ValueError, IndexError) as error:
-            raise StepFailed(
-                f"df in container {self._container.name} answered {finished.stdout!r}"
-            ) from error
+            raise StepFailed(f"df of {self._database.server} answered {finished.stdout!r}") from error
 
-    def _argv(self, tool: Sequence[str], *, with_input: bool = False) -> list[str]:
-        return tools.in_container(
-            self._container.id, tool, application_name=self._application_name, with_input=with_input
+    async def _declared_room(self) -> int:
+        """Less what our own copies take of it by now."""
+        server, declared = self._database.server, self._database.free_space
+        if declared is None:
+            raise Refused(
+                f"how much room {server} has for a copy of {self._database.name} cannot be seen from here;"
+                " declare it in the configuration, with the database (free_space: 20GiB)"
+            )
+        async with self.connect(control_database([self._database.name])) as session:
+            [(taken,)] = await session.rows(tools.SIZE_OF_OUR_COPIES)
+        return max(0, declared - int(taken))
+
+    async def _command(
+        self, tool: Sequence[str], *, with_input: bool = False
+    ) -> tuple[list[str], Environment]:
+        """A tool of PostgreSQL's, or any program, where those of this server are run."""
+        argv, env = await self._site.command(
+            tool,
+            application_name=self._application_name,
+            with_input=with_input,
+            version=self._version,
         )
+        return argv, {**env, tools.PASSWORD: await self._secret()}
 
-    async def _environment(self) -> Environment:
-        return {**self._docker, tools.PASSWORD: await self._secret()}
+    async def _version(self) -> int:
+        async with self.connect(control_database([self._database.name])) as session:
+            return await server_version(session)
 
     async def _secret(self) -> str | None:
         if not self._password_known:
-            self._password = await self._find_password()
+            file = self._database.password_file
+            known = self._site.password() if file is None else asyncio.to_thread(_first_line, file)
+            self._password = await known
             self._password_known = True
         return self._password
-
-    async def _find_password(self) -> str | None:
-        """The operator's file, else what the container itself was given; None where neither says."""
-        if (file := self._database.password_file) is not None:
-            return await asyncio.to_thread(_first_line, file)
-        given = dict(self._container.environment)
-        if "POSTGRES_PASSWORD" in given:
-            return given["POSTGRES_PASSWORD"]
-        if "POSTGRES_PASSWORD_FILE" not in given:
-            return None
-        inside = ["docker", "exec", self._container.id, "cat", given["POSTGRES_PASSWORD_FILE"]]
-        finished = await run(inside, timeout=QUICK, env=self._docker)
-        check("cat", given["POSTGRES_PASSWORD_FILE"], finished)
-        return finished.stdout.rstrip("\r\n")
-
-
-def _address(container: Container) -> str:
-    """Where it listens. Without an address of its own, 127.0.0.1 would be somebody else's server."""
-    if container.addresses:
-        return container.addresses[0]
-    if container.host_network:
-        return LOCAL
-    raise Unreachable(
-        f"container {container.name} of service {container.service} has no address: it is in no network, or"
-        " in another container's; give the service a network of its own"
-    )
 
 
 def _first_line(file: Path) -> str:

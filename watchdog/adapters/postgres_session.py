@@ -1,12 +1,12 @@
 """One psycopg connection as a `database.ports.Session`, every wait bounded and every error translated.
 
-Split from `postgres`, which knows containers and tools; this module knows psycopg only.
+Split from `postgres`, which knows servers and tools; this module knows psycopg only.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from watchdog.errors import StepFailed, Unreachable
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-PORT = 5432
 CONNECT_WITHIN = timedelta(seconds=5)
 """psycopg's own default is 130 s."""
 KEEPALIVE: dict[str, Any] = {
@@ -29,6 +28,8 @@ KEEPALIVE: dict[str, Any] = {
     "tcp_user_timeout": 15_000,
 }
 """A peer that vanished is noticed after 15 to 25 s: no statement timeout helps against a dead network."""
+BLOCK_BYTES = 256 * 1024
+"""Of rows copied out; what is held in memory of a table of any size."""
 _OBJECT_IN_USE = "55006"
 _GONE = ("08", "57P")
 """SQLSTATE classes of a lost connection and of a server that shuts down or starts up."""
@@ -36,17 +37,17 @@ _GONE = ("08", "57P")
 
 @asynccontextmanager
 async def connected(
-    *, host: str, user: str, password: str | None, database: str, application_name: str
+    *, host: str, port: int, user: str, password: str | None, database: str, application_name: str
 ) -> AsyncIterator[PostgresSession]:
     """Connect in autocommit mode; the connection is closed at the end of the block."""
     from psycopg import AsyncConnection
 
-    where = f"database {database} at {host}:{PORT}"
+    where = f"database {database} at {host}:{port}"
     with _translated(where, password):
         async with asyncio.timeout(CONNECT_WITHIN.total_seconds() + 1):
             connection = await AsyncConnection.connect(
                 host=host,
-                port=PORT,
+                port=port,
                 user=user,
                 password=password,
                 dbname=database,
@@ -79,6 +80,27 @@ class PostgresSession:
             async with asyncio.timeout(timeout.total_seconds()):
                 cursor = await self._connection.execute(sql)
                 return await cursor.fetchall()
+
+    async def copy_out(self, sql: str) -> AsyncGenerator[bytes, None]:
+        """libpq hands out single rows: they are gathered, so that nobody is woken for each."""
+        with _translated(self._where):
+            rows: list[bytes] = []
+            gathered = 0
+            async with self._connection.cursor().copy(sql) as copy:
+                async for row in copy:
+                    rows.append(bytes(row))
+                    gathered += len(rows[-1])
+                    if gathered >= BLOCK_BYTES:
+                        yield b"".join(rows)
+                        rows, gathered = [], 0
+            if rows:
+                yield b"".join(rows)
+
+    async def copy_in(self, sql: str, blocks: AsyncIterator[bytes]) -> None:
+        with _translated(self._where):
+            async with self._connection.cursor().copy(sql) as copy:
+                async for block in blocks:
+                    await copy.write(block)
 
     def transaction(self) -> AbstractAsyncContextManager[None]:
         return self._transaction()

@@ -1,7 +1,7 @@
-"""Builds the commands that run PostgreSQL's own tools inside the server's container; runs none.
+"""Builds the commands that run PostgreSQL's own tools, where a server's tools are run; runs none.
 
-The container's tools always match its server. A password is only named here (`--env PGPASSWORD`): its value
-travels in the environment of the `docker` command.
+A password is only named here (`--env PGPASSWORD`): its value travels in the environment of the `docker`
+command, or of the tool itself.
 """
 
 from __future__ import annotations
@@ -9,11 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from watchdog.database.names import DISPLACED, SIDE, STANDBY
+
+NEEDED = ("pg_dump", "pg_restore", "psql", "pg_dumpall")
 PASSWORD = "PGPASSWORD"
 LOCK_WAIT = timedelta(seconds=30)
 """pg_dump gives up rather than queue for ever behind a migration's lock."""
 DATA_DIRECTORY = "/var/lib/postgresql/data"
 """Of the official image, where PGDATA is not set."""
+
+SIZE_OF_OUR_COPIES = (
+    "SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database"
+    f" WHERE datname ~ '({SIDE}|{STANDBY}|{DISPLACED})[0-9]{{8}}_[0-9]{{6}}$'"
+)
 
 
 def in_container(

@@ -109,13 +109,13 @@ async def _dump(
             await asyncio.gather(account, return_exceptions=True)
     new.finish(entry)
     progress(f"dumped database {database.name}: {entry.size_bytes / 1024**2:.1f} MiB")
-    return DatabaseDump(database.name, database.service, name, found)
+    return DatabaseDump(database.name, database.server, name, found)
 
 
 async def _globals(new: NewSet, stack: Stack, dumpers: Mapping[str, Dumper]) -> None:
-    first = {database.service: dumpers[database.name] for database in reversed(stack.databases)}
-    for service, dumper in sorted(first.items()):
-        suffix = f".{service}" if len(first) > 1 else ""
+    first = {database.server: dumpers[database.name] for database in reversed(stack.databases)}
+    for server, dumper in sorted(first.items()):
+        suffix = f".{server}" if len(first) > 1 else ""
         new.add(f"globals_{new.timestamp}{suffix}.sql", (await dumper.globals()).encode())
 
 
@@ -130,7 +130,7 @@ def _configuration(new: NewSet, release: Release | None, progress: Callable[[str
 def _require_databases(stack: Stack, containers: Sequence[Container]) -> None:
     running = {c.service for c in containers if c.running and not c.one_off}
     for database in stack.databases:
-        if database.service not in running:
+        if database.service is not None and database.service not in running:
             raise Unreachable(
                 f"service {database.service} with database {database.name} does not run, so it cannot be"
                 f" dumped; start it with 'docker compose start {database.service}'"

@@ -72,6 +72,10 @@ class Cluster(Protocol):
         """Roles and tablespaces as SQL, passwords included: keep it secret."""
         ...
 
+    async def require_tools(self) -> None:
+        """Raises `Refused` where the server's tools, to dump and to restore with, are missing or too old."""
+        ...
+
     async def free_bytes(self) -> int:
-        """Free room where the server keeps its data."""
+        """Free room where the server keeps its data. Raises `Refused` where nobody can tell."""
         ...

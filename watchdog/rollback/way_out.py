@@ -44,11 +44,14 @@ def go_on_command(run: Run, restored: bool) -> str:
 
 
 def open_command(run: Run, database: Database) -> str:
-    """psql within the server's container, from another database: a fenced one lets nobody in."""
-    compose = ["docker", "compose", "--project-name", run.stack.project, "exec", database.service]
+    """psql where the server is, from another database: a fenced one lets nobody in."""
+    if database.service is not None:
+        psql = ["docker", "compose", "--project-name", run.stack.project, "exec", database.service, "psql"]
+    else:
+        psql = ["psql", "-h", str(database.host), "-p", str(database.port)]
     statement = sql.allow_connections(database.name, True)
     within = control_database([database.name])
-    return shlex.join([*compose, "psql", "-U", database.user, "-d", within, "-c", statement])
+    return shlex.join([*psql, "-U", database.user, "-d", within, "-c", statement])
 
 
 async def _fenced(run: Run, database: Database) -> bool:

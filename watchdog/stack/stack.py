@@ -8,15 +8,28 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One PostgreSQL database of the stack, served by one of its services.
+    """One PostgreSQL database of the stack, on a server that is one of its services, or outside of it.
 
-    `password` is None where the container's own POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) is to be used.
+    Attributes:
+        service: Which of the stack's services is the server; None where `host` and `port` say where it is.
+        password_file: None where the container's own POSTGRES_PASSWORD (or …_FILE) is to be used.
+        free_space: Bytes that a server outside may use beside the database: it cannot be seen from here.
     """
 
-    service: str
+    service: str | None
     name: str
     user: str
     password_file: Path | None = None
+    host: str | None = None
+    port: int = 5432
+    free_space: int | None = None
+
+    @property
+    def server(self) -> str:
+        """What people call its server: databases of one server are swapped together."""
+        if self.service is not None:
+            return self.service
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +60,4 @@ class Stack:
 
     @property
     def database_services(self) -> frozenset[str]:
-        return frozenset(database.service for database in self.databases)
+        return frozenset(d.service for d in self.databases if d.service is not None)

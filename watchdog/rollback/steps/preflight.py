@@ -141,12 +141,13 @@ async def obstacles(hands: Hands, operation: str) -> tuple[str, ...]:
         cluster = await hands.clusters.of(database, operation)
         facts = await inspect(cluster, database.name, inside)
         if facts is None:
-            found.append(f"database {database.name} does not exist in service {database.service}")
+            found.append(f"database {database.name} does not exist on {database.server}")
             continue
-        free[database.service] = await cluster.free_bytes()
-        found += blockers(facts, free[database.service])
-        together.setdefault(database.service, []).append(facts)
-    return (*found, *(line for service, facts in together.items() for line in room(facts, free[service])))
+        await cluster.require_tools()
+        free[database.server] = await cluster.free_bytes()
+        found += blockers(facts, free[database.server])
+        together.setdefault(database.server, []).append(facts)
+    return (*found, *(line for server, facts in together.items() for line in room(facts, free[server])))
 
 
 REQUIREMENTS = (_require_files, _require_backup, _require_databases)

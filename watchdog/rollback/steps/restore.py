@@ -28,14 +28,14 @@ async def restore_database(run: Run) -> dict[str, Any]:
     """Facts: `displaced`, live name to the name under which the former one stays."""
     if run.backup is None:
         return {"displaced": {}}
-    by_service: dict[str, list[Swap]] = {}
+    by_server: dict[str, list[Swap]] = {}
     for database, pair in _pairs(run).items():
-        by_service.setdefault(database.service, []).append(pair)
+        by_server.setdefault(database.server, []).append(pair)
         cluster = await run.hands.clusters.of(database, run.operation.id)
         await end_backends(cluster, application_name(run.operation.id))
         await _restore(cluster, pair, run.backup, run.hands.clock)
     for database in run.stack.databases:
-        if pairs := by_service.pop(database.service, None):
+        if pairs := by_server.pop(database.server, None):
             cluster = await run.hands.clusters.of(database, run.operation.id)
             await swap(cluster, pairs, run.hands.clock)
     return {"displaced": {pair.live: pair.displaced for pair in _pairs(run).values()}}
