@@ -64,6 +64,16 @@ def test_two_stacks_cannot_share_a_project_or_a_database(host: Host) -> None:
     ]
 
 
+def test_two_stacks_cannot_share_a_database_of_a_server_outside(host: Host) -> None:
+    outside = "    databases: [{host: db, name: shop, user: me}]\n"
+    text = SHOP + outside + "  blog:\n    compose: OTHER\n" + outside
+    assert host.faults(text) == [
+        "config.yaml:7:17 stacks.blog.databases[0]: is the database of stacks.shop.databases[0] already: "
+        "one stack restores it, not two",
+    ]
+    assert host.load(text.replace("host: db, name: shop", "host: db2, name: shop", 1)).stacks
+
+
 def test_two_stacks_cannot_share_a_compose_file(host: Host) -> None:
     text = SHOP + "  blog:\n    compose: COMPOSE\n    project: other\n    backup: {directory: blog}\n"
     assert host.faults(text) == [

@@ -14,7 +14,13 @@ from watchdog.rollback.policy import Mode
 from watchdog.settings import Settings
 from watchdog.settings.checks import DockerCheck, HttpCheck, SqlCheck, TcpCheck
 from watchdog.settings.sections import DockerSection, LogSection
-from watchdog.settings.stacks import BackupSection, DeploymentSection, RollbackSection, StackSection
+from watchdog.settings.stacks import (
+    BackupSection,
+    DatabaseSection,
+    DeploymentSection,
+    RollbackSection,
+    StackSection,
+)
 
 CONFIG = Path(__file__).parents[2] / "config"
 SHOP = "services: {backend: {}, frontend: {}, migrate: {}, postgres: {}}\n"
@@ -52,6 +58,7 @@ def test_the_manual_shows_every_key(host: Host) -> None:
         ("rollback", RollbackSection),
     ):
         assert_shown(section, [shop[name]])
+    assert_shown(DatabaseSection, shop["databases"])
     assert_shown(HttpCheck, shop["checks"])
     for kind in (TcpCheck, SqlCheck, DockerCheck):
         assert_shown(kind, shop["checks"])

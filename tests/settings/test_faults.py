@@ -37,8 +37,29 @@ VALUES = {
         "severity, interval, timeout, start_period, failure_threshold, success_threshold, tcp",
     ),
     "unknown key in a database": (
-        SHOP + "    databases: [{service: postgres, name: a, user: b, port: 1}]\n",
-        "4:55 stacks.shop.databases[0].port: unknown key. Allowed: service, name, user, password_file",
+        SHOP + "    databases: [{service: postgres, name: a, user: b, path: 1}]\n",
+        "4:55 stacks.shop.databases[0].path: unknown key. Allowed: service, host, port, name, user, "
+        "password_file, free_space",
+    ),
+    "neither service nor host": (
+        SHOP + "    databases: [{name: a, user: b}]\n",
+        "4:17 stacks.shop.databases[0]: needs exactly one of service, host",
+    ),
+    "service and host": (
+        SHOP + "    databases: [{service: postgres, host: db, name: a, user: b}]\n",
+        "4:17 stacks.shop.databases[0]: needs exactly one of service, host",
+    ),
+    "room of a service": (
+        SHOP + "    databases: [{service: postgres, name: a, user: b, free_space: 1GiB}]\n",
+        "4:17 stacks.shop.databases[0]: port and free_space are for a host: a service's own are found out",
+    ),
+    "url for a host": (
+        SHOP + "    databases: [{host: 'postgres://me:sesame@db/a', name: a, user: b}]\n",
+        "4:24 stacks.shop.databases[0].host: must be one host name or address, such as db.internal",
+    ),
+    "port beyond the last": (
+        SHOP + "    databases: [{host: db, port: 65536, name: a, user: b}]\n",
+        "4:34 stacks.shop.databases[0].port: must be at most 65535",
     ),
     "no stack at all": ("log: {level: info}\n", "1:1 stacks: is required"),
     "empty file": ("# nothing\n", "1:1 stacks: is required"),
@@ -227,7 +248,6 @@ def test_all_faults_are_reported_at_once_in_the_order_of_the_file(host: Host) ->
         "2:22 slack.webhook_url",
         "6:14 stacks.shop.project",
         "7:5 stacks.shop.project",
-        "8:17 stacks.shop.databases[0].service",
         "8:17 stacks.shop.databases[0].user",
         "8:24 stacks.shop.databases[0].name",
         "9:31 stacks.shop.rollback.max_data_loss",

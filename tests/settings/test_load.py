@@ -86,6 +86,18 @@ def test_each_kind_of_check_reaches_the_domain(host: Host) -> None:
     )
 
 
+def test_a_server_outside_of_the_stack_reaches_the_domain(host: Host) -> None:
+    text = (
+        SHOP + "    databases: [{host: db.internal, port: 5433, name: shop, user: me, free_space: 2GiB}]\n"
+        "    checks: [{sql: select 1}]\n"
+    )
+    settings = only(host, text)
+    database = Database(None, "shop", "me", None, "db.internal", 5433, 2 * 1024**3)
+    assert settings.stack.databases == (database,)
+    assert (database.server, settings.stack.database_services) == ("db.internal:5433", frozenset())
+    assert settings.checks == (Check("sql shop", Sql("select 1", database)),)
+
+
 def test_a_time_of_day_needs_no_quotes(host: Host) -> None:
     assert only(host, SHOP + "    backup: {daily: 03:30}\n").backup.daily == time(3, 30)
 
@@ -166,3 +178,10 @@ def test_a_stack_that_no_required_check_watches_is_warned_about(host: Host) -> N
     assert found.endswith(warning)
     assert not host.load(SHOP + "    checks: [{docker: backend}]\n").warnings
     assert not host.load(SHOP + "    rollback: {mode: notify}\n").warnings
+
+
+def test_a_server_whose_room_nobody_can_tell_is_warned_about(host: Host) -> None:
+    text = SHOP + "    checks: [{docker: backend}]\n    databases: [{host: db, name: shop, user: me}]\n"
+    (found,) = host.load(text).warnings
+    assert "stacks.shop.databases[0]: without free_space a rollback is refused" in found
+    assert not host.load(text.replace("user: me", "user: me, free_space: 1GiB")).warnings

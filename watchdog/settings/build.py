@@ -31,7 +31,7 @@ class StackSettings:
 def build_stack(name: str, section: StackSection, detected_project: str) -> StackSettings:
     """One stack; `detected_project` is what Compose would call it, used where the section names none."""
     directory = section.project_directory
-    databases = tuple(Database(d.service, d.name, d.user, d.password_file) for d in section.databases)
+    databases = tuple(database.declared() for database in section.databases)
     stack = Stack(
         name=name,
         project=section.project or detected_project,

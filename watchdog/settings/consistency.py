@@ -17,7 +17,6 @@ from watchdog.settings.document import KeyPath
 from watchdog.settings.fault import Finding, dotted
 from watchdog.settings.stacks import StackSection
 from watchdog.settings.units import format_duration
-from watchdog.stack import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,15 @@ def warnings(stacks: Sequence[Declared]) -> Iterator[Finding]:
                 (*stack.path, "checks"),
                 "no required check: only exits, restarts and HEALTHCHECKs can tell that a deployment failed",
             )
+        yield from _room_unknown(stack)
         yield from _not_acted_upon_yet(stack)
+
+
+def _room_unknown(stack: Declared) -> Iterator[Finding]:
+    for index, database in enumerate(stack.section.databases):
+        if database.host is not None and database.free_space is None:
+            text = "without free_space a rollback is refused: how much room this server has cannot be seen"
+            yield (*stack.path, "databases", index), text
 
 
 def _not_acted_upon_yet(stack: Declared) -> Iterator[Finding]:
@@ -82,7 +89,8 @@ def _named_services(section: StackSection) -> Iterator[tuple[KeyPath, str]]:
     for index, service in enumerate(section.migrations):
         yield ("migrations", index), service
     for index, database in enumerate(section.databases):
-        yield ("databases", index, "service"), database.service
+        if database.service is not None:
+            yield ("databases", index, "service"), database.service
     for index, check in enumerate(section.checks):
         if check.service is not None:
             yield ("checks", index, "service"), check.service
@@ -91,7 +99,7 @@ def _named_services(section: StackSection) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _sql_without_database(stack: Declared) -> Iterator[Finding]:
-    databases = tuple(Database(d.service, d.name, d.user) for d in stack.section.databases)
+    databases = tuple(database.declared() for database in stack.section.databases)
     for index, check in enumerate(stack.section.checks):
         if isinstance(check, SqlCheck) and database_of(check, databases) is None:
             place = dotted((*stack.path, "databases"))
@@ -149,7 +157,8 @@ def _shared_databases(stacks: Sequence[Declared]) -> Iterator[Finding]:
     for stack in stacks:
         for index, database in enumerate(stack.section.databases):
             path = (*stack.path, "databases", index)
-            key = (stack.project, database.service, database.name)
+            project = stack.project if database.host is None else ""
+            key = (project, database.declared().server, database.name)
             if seen.setdefault(key, path) != path:
                 yield path, f"is the database of {dotted(seen[key])} already: one stack restores it, not two"
 

@@ -135,6 +135,13 @@ def _host_and_port(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    """libpq would take a list of hosts and a directory of sockets, and people a URL with a password."""
+    if not re.fullmatch(r"[^\s/@,]+", text):
+        raise ValueError("must be one host name or address, such as db.internal")
+    return text
+
+
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
@@ -157,6 +164,7 @@ TextOrNumber = Annotated[str, BeforeValidator(_as_text)]
 Identifier = Annotated[str, Field(min_length=1, max_length=63)]  # PostgreSQL cuts names off at 63 bytes
 # The upper bounds keep every sum and product of these inside a timedelta's range.
 Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=10_000)]
+Port = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=65_535)]
 Days = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=LONGEST.days)]
 Status = Annotated[int, BeforeValidator(_no_boolean), Field(ge=100, le=599)]
 Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
@@ -175,5 +183,6 @@ Url = Annotated[str, AfterValidator(check_url)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url)]
 EngineHost = Annotated[str, AfterValidator(_engine_host)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+HostName = Annotated[str, AfterValidator(_host_name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 StackName = Annotated[str, AfterValidator(_stack_name)]

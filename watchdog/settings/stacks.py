@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from watchdog.backup.policy import BackupPolicy
 from watchdog.deploy.policy import DeploymentPolicy
@@ -16,13 +16,16 @@ from watchdog.settings.fields import (
     Count,
     Days,
     Duration,
+    HostName,
     Identifier,
+    Port,
     SecretFile,
     Section,
     Size,
     Text,
     TimeOfDay,
 )
+from watchdog.stack import Database
 
 _DEPLOYMENT = DeploymentPolicy()
 _BACKUP = BackupPolicy(Path("backups"))
@@ -30,12 +33,27 @@ _ROLLBACK = RollbackPolicy()
 
 
 class DatabaseSection(Section):
-    """Without `password_file` the container's own POSTGRES_PASSWORD is used."""
+    """On a service of the stack, whose POSTGRES_PASSWORD is used without `password_file`, or on a `host`."""
 
-    service: Text
+    service: Text | None = None
+    host: HostName | None = None
+    port: Port = 5432
     name: Identifier
     user: Identifier
     password_file: SecretFile | None = None
+    free_space: Size | None = None
+
+    @model_validator(mode="after")
+    def _one_server(self) -> DatabaseSection:
+        if (self.service is None) == (self.host is None):
+            raise ValueError("needs exactly one of service, host")
+        if self.service is not None and self.model_fields_set & {"port", "free_space"}:
+            raise ValueError("port and free_space are for a host: a service's own are found out")
+        return self
+
+    def declared(self) -> Database:
+        server = (self.host, self.port, self.free_space)
+        return Database(self.service, self.name, self.user, self.password_file, *server)
 
 
 class DeploymentSection(Section):
