@@ -18,6 +18,7 @@ from watchdog.stack import Container
 LOCAL = "127.0.0.1"
 """Where a container on the host's own network listens."""
 PORT = 5432
+LARGE_OUTPUT = ("pg_dump",)
 
 
 class InContainer:
@@ -59,6 +60,8 @@ class InContainer:
     async def command(
         self, tool: Sequence[str], *, application_name: str, with_input: bool, version: Version
     ) -> tuple[list[str], Environment]:
+        if tool[0] in LARGE_OUTPUT:
+            tool = tools.in_blocks(tool)
         argv = tools.in_container(
             self._container.id, tool, application_name=application_name, with_input=with_input
         )
