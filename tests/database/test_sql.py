@@ -85,3 +85,10 @@ def test_properties_become_statements() -> None:
 def test_reads_the_items_of_a_stored_list() -> None:
     assert list_items('"$user", public, "Odd ""one"') == ("$user", "public", 'Odd "one')
     assert list_items("") == ()
+
+
+def test_settings_that_a_server_does_not_know_are_left_out() -> None:
+    assert sql.set_where_known({"a": "1", "b": "it's"}) == (
+        "SELECT set_config(name, wanted.value, false) FROM (VALUES ('a', '1'), ('b', 'it''s'))"
+        " AS wanted (name, value) JOIN pg_settings USING (name)"
+    )

@@ -96,10 +96,21 @@ async def test_names_that_fit_no_swap_are_left_alone(server: Server, pair: Swap)
     assert server.databases(pair.live) == {pair.live: True, pair.side: False, pair.displaced: True}
 
 
-async def test_a_live_database_that_is_gone_needs_no_displacing(server: Server, pair: Swap) -> None:
+async def test_a_live_database_that_is_gone_is_not_swapped_silently(server: Server, pair: Swap) -> None:
+    """Afterwards nobody could tell from the names whether the swap had been made."""
     server.sql("postgres", f"DROP DATABASE {pair.live}")
+    with pytest.raises(StepFailed, match=f"{pair.live} does not exist"):
+        await swap(server.cluster(), [pair], CLOCK)
+    assert server.databases(pair.live) == {pair.side: False}
+    assert await observe(server.cluster(), pair) is SwapState.NOT_SWAPPED
+
+
+async def test_an_empty_placeholder_is_displaced_like_any_database(server: Server, pair: Swap) -> None:
+    server.sql("postgres", f"DROP DATABASE {pair.live}", f"CREATE DATABASE {pair.live}")
+    server.sql("postgres", f"ALTER DATABASE {pair.live} ALLOW_CONNECTIONS false")
     await swap(server.cluster(), [pair], CLOCK)
-    assert server.databases(pair.live) == {pair.live: False}
+    assert server.databases(pair.live) == {pair.live: False, pair.displaced: False}
+    assert await observe(server.cluster(), pair) is SwapState.SWAPPED
 
 
 async def test_sessions_of_superusers_and_idle_transactions_are_cut_off(server: Server, pair: Swap) -> None:

@@ -20,8 +20,7 @@ async def empty(session: Session, names: Sequence[str], clock: Clock, deadline: 
     A session may have passed the gate just before it closed and appear a moment later: hence one look more
     after each that found any. Raises `StepFailed` at the deadline.
     """
-    for name in names:
-        await session.execute(sql.allow_connections(name, False))
+    await session.execute(sql.together(sql.allow_connections(name, False) for name in names))
     while await _ended(session, names):
         deadline.check(f"ending the sessions of {', '.join(names)}")
         await clock.sleep(POLL)

@@ -36,6 +36,20 @@ def literals(texts: Iterable[str]) -> str:
     return "(" + ", ".join([literal(text) for text in texts] or ["NULL"]) + ")"
 
 
+def together(statements: Iterable[str]) -> str:
+    """All or nothing in one round trip: the server makes one transaction of a message of several."""
+    return "; ".join(statements)
+
+
+def set_where_known(settings: dict[str, str]) -> str:
+    """Settings of the session; those that this major version does not know yet are left out."""
+    wanted = ", ".join(f"({literal(name)}, {literal(value)})" for name, value in settings.items())
+    return (
+        f"SELECT set_config(name, wanted.value, false) FROM (VALUES {wanted}) AS wanted (name, value)"
+        " JOIN pg_settings USING (name)"
+    )
+
+
 def set_locally(settings: dict[str, str]) -> str:
     """Settings that hold until the end of the transaction."""
     calls = (f"set_config({literal(name)}, {literal(value)}, true)" for name, value in settings.items())

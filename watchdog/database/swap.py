@@ -13,13 +13,23 @@ from enum import StrEnum
 
 from watchdog.clock import Clock, Deadline
 from watchdog.database import sql
-from watchdog.database.fence import POLL, empty, unfence
+from watchdog.database.fence import empty, unfence
 from watchdog.database.names import control_database
 from watchdog.database.ports import Cluster, InUse, Session
 from watchdog.errors import StepFailed, Unreachable
 
 WITHIN = timedelta(seconds=10)
-"""0.2 s under a reconnect storm (measured); beyond this something holds on that we cannot end."""
+"""0.1 s under a reconnect storm (measured); beyond this something holds on that we cannot end."""
+SETTINGS = {
+    "lock_timeout": "3s",
+    "synchronous_commit": "off",
+    "client_connection_check_interval": "2ms",
+}
+"""The fence needs no disk: the renames that follow it are durable, and so is all that was written before.
+
+A rename that meets a client just being refused naps 100 ms in the server. The connection check, which
+PostgreSQL has from 14 on, is a timer that ends the nap early, and the lock that keeps clients out stays held.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,66 +53,66 @@ async def swap(cluster: Cluster, pairs: Sequence[Swap], clock: Clock, within: ti
     """Exchange every pair, or none. Afterwards both databases of each pair are fenced.
 
     Repeating a swap that stands does nothing. Raises `StepFailed` (or `Unreachable`) with the live databases
-    open again and nothing renamed. A live database that does not exist is no obstacle: there is nothing to
-    displace.
+    open again and nothing renamed. A live database must exist, if only as an empty placeholder: what was
+    displaced is how `observe` knows that the swap stands.
     """
-    state = await _observe_all(cluster, pairs)
-    if state is SwapState.SWAPPED:
-        return
-    if state is SwapState.PARTIAL:
-        raise StepFailed(
-            f"cannot swap {_shown(pairs)}: the databases' names fit neither before nor after a swap"
-        )
     stands = False
     try:
-        await _exchange(cluster, pairs, clock, Deadline(clock, within))
+        async with cluster.connect(_control(*pairs)) as session:
+            await _exchange(session, pairs, clock, Deadline(clock, within))
         stands = True
     except Unreachable:
         stands = await _observe_all(cluster, pairs) is SwapState.SWAPPED
         if not stands:
             raise
     finally:
-        if not stands and await _observe_all(cluster, pairs) is not SwapState.SWAPPED:
+        if not stands and await _observe_all(cluster, pairs) is SwapState.NOT_SWAPPED:
             await unfence(cluster, [pair.live for pair in pairs])
 
 
 async def observe(cluster: Cluster, pair: Swap) -> SwapState:
     """Whether this pair has been exchanged, from the names that exist."""
-    async with cluster.connect(_control(pair)) as session:
-        return _state(pair, await _existing(session, [pair]))
+    return await _observe_all(cluster, [pair])
 
 
 async def _observe_all(cluster: Cluster, pairs: Sequence[Swap]) -> SwapState:
     async with cluster.connect(_control(*pairs)) as session:
-        existing = await _existing(session, pairs)
-    states = {_state(pair, existing) for pair in pairs}
-    return states.pop() if len(states) == 1 else SwapState.PARTIAL
+        return _state_of_all(pairs, await _existing(session, pairs))
 
 
-async def _exchange(cluster: Cluster, pairs: Sequence[Swap], clock: Clock, deadline: Deadline) -> None:
-    async with cluster.connect(_control(*pairs)) as session:
-        await session.execute("SET synchronous_commit = on")
-        await session.execute("SET lock_timeout = '3s'")
-        existing = await _existing(session, pairs)
-        if missing := [pair.side for pair in pairs if pair.side not in existing]:
-            raise StepFailed(f"cannot swap: {', '.join(missing)} does not exist; restore it first")
-        involved = [name for pair in pairs for name in (pair.live, pair.side) if name in existing]
-        while True:
-            await empty(session, involved, clock, deadline)
-            try:
-                await _rename(session, pairs, existing)
-                return
-            except InUse:
-                deadline.check(f"renaming {_shown(pairs)}")
-                await clock.sleep(POLL)
+async def _exchange(session: Session, pairs: Sequence[Swap], clock: Clock, deadline: Deadline) -> None:
+    existing = await _existing(session, pairs)
+    state = _state_of_all(pairs, existing)
+    if state is SwapState.SWAPPED:
+        return
+    if state is SwapState.PARTIAL:
+        raise StepFailed(
+            f"cannot swap {_shown(pairs)}: the databases' names fit neither before nor after a swap"
+        )
+    involved = [name for pair in pairs for name in (pair.live, pair.side)]
+    if missing := [name for name in involved if name not in existing]:
+        raise StepFailed(f"cannot swap: {', '.join(missing)} does not exist; restore it first")
+    await session.rows(sql.set_where_known(SETTINGS))
+    while True:
+        await empty(session, involved, clock, deadline)
+        try:
+            await session.execute(_renames(pairs))
+            return
+        except InUse:
+            deadline.check(f"renaming {_shown(pairs)}")
 
 
-async def _rename(session: Session, pairs: Sequence[Swap], existing: Collection[str]) -> None:
-    async with session.transaction():
-        for pair in pairs:
-            if pair.live in existing:
-                await session.execute(sql.rename_database(pair.live, pair.displaced))
-            await session.execute(sql.rename_database(pair.side, pair.live))
+def _renames(pairs: Sequence[Swap]) -> str:
+    """Durable, together with the fence before it."""
+    renames = [
+        rename
+        for pair in pairs
+        for rename in (
+            sql.rename_database(pair.live, pair.displaced),
+            sql.rename_database(pair.side, pair.live),
+        )
+    ]
+    return sql.together(["SET LOCAL synchronous_commit = on", *renames])
 
 
 async def _existing(session: Session, pairs: Sequence[Swap]) -> frozenset[str]:
@@ -110,13 +120,16 @@ async def _existing(session: Session, pairs: Sequence[Swap]) -> frozenset[str]:
     return frozenset(name for name, _ in await session.rows(sql.databases_named(names)))
 
 
+def _state_of_all(pairs: Sequence[Swap], existing: Collection[str]) -> SwapState:
+    states = {_state(pair, existing) for pair in pairs}
+    return states.pop() if len(states) == 1 else SwapState.PARTIAL
+
+
 def _state(pair: Swap, existing: Collection[str]) -> SwapState:
     live, side, displaced = (name in existing for name in (pair.live, pair.side, pair.displaced))
-    if live and displaced and not side:
-        return SwapState.SWAPPED
-    if (live or side) and not displaced:
+    if not displaced:
         return SwapState.NOT_SWAPPED
-    return SwapState.PARTIAL
+    return SwapState.SWAPPED if live and not side else SwapState.PARTIAL
 
 
 def _control(*pairs: Swap) -> str:
