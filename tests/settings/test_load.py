@@ -8,7 +8,7 @@ from tests.settings.conftest import Host
 from watchdog.backup.policy import BackupPolicy
 from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.health.check import Check, EngineHealth, Http, Severity, Sql, Tcp
-from watchdog.rollback.policy import DatabasePolicy, Mode, RollbackPolicy
+from watchdog.rollback.policy import DatabasePolicy, Mode, RollbackPolicy, StandbyPolicy
 from watchdog.settings import StackSettings
 from watchdog.stack import Database, Stack
 
@@ -40,7 +40,8 @@ def test_every_section_reaches_the_domain(host: Host) -> None:
         " command_timeout: 5m}\n"
         "    backup: {directory: /backups, daily: off, keep_days: 8, min_keep: 2, compress_after: 1d,"
         " disk_reserve: 5MiB}\n"
-        "    rollback: {mode: notify, database: if_changed, max_data_loss: 1m}\n"
+        "    rollback: {mode: notify, database: if_changed, max_data_loss: 1m, standby: always,"
+        " standby_max_size: 7MiB}\n"
     )
     settings = only(host, text)
     assert settings.stack.project == "sales"
@@ -53,7 +54,9 @@ def test_every_section_reaches_the_domain(host: Host) -> None:
     )
     assert (settings.backup.daily, settings.backup.keep) == (None, timedelta(days=8))
     assert (settings.backup.disk_reserve, str(settings.backup.directory)) == (5 * 1024**2, "/backups")
-    assert settings.rollback == RollbackPolicy(Mode.NOTIFY, DatabasePolicy.IF_CHANGED, timedelta(minutes=1))
+    assert settings.rollback == RollbackPolicy(
+        Mode.NOTIFY, DatabasePolicy.IF_CHANGED, timedelta(minutes=1), StandbyPolicy.ALWAYS, 7 * 1024**2
+    )
 
 
 def test_each_kind_of_check_reaches_the_domain(host: Host) -> None:
@@ -185,3 +188,12 @@ def test_a_server_whose_room_nobody_can_tell_is_warned_about(host: Host) -> None
     (found,) = host.load(text).warnings
     assert "stacks.shop.databases[0]: without free_space a rollback is refused" in found
     assert not host.load(text.replace("user: me", "user: me, free_space: 1GiB")).warnings
+
+
+def test_a_standby_copy_that_no_rollback_would_use_is_warned_about(host: Host) -> None:
+    text = SHOP + "    checks: [{docker: backend}]\n    rollback: {standby: always}\n"
+    (found,) = host.load(text).warnings
+    assert "stacks.shop.rollback.standby: no rollback of this stack restores a database" in found
+    database = "    databases: [{service: postgres, name: shop, user: me}]\n"
+    assert not host.load(text + database).warnings
+    assert host.load(text.replace("always", "always, database: never") + database).warnings

@@ -29,10 +29,28 @@ class DatabasePolicy(StrEnum):
     NEVER = "never"
 
 
+class StandbyPolicy(StrEnum):
+    """Whether a copy of the backup is restored beside the live database as soon as a deployment begins.
+
+    AUTO: where every database is small enough and the server has plenty of room. ALWAYS: also without plenty.
+    """
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class RollbackPolicy:
-    """`max_data_loss`: a backup older than this, when a rollback is decided, is not restored unattended."""
+    """What a stack's operator decided beforehand.
+
+    Attributes:
+        max_data_loss: A backup older than this, when a rollback is decided, is not restored unattended.
+        standby_max_size: Bytes; AUTO makes no standby copy of a larger database.
+    """
 
     mode: Mode = Mode.AUTO
     database: DatabasePolicy = DatabasePolicy.AUTO
     max_data_loss: timedelta = timedelta(minutes=15)
+    standby: StandbyPolicy = StandbyPolicy.AUTO
+    standby_max_size: int = 5 * 1024**3

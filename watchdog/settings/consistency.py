@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.health.check import Severity
-from watchdog.rollback.policy import Mode
+from watchdog.rollback.policy import DatabasePolicy, Mode, StandbyPolicy
 from watchdog.settings.build import database_of
 from watchdog.settings.checks import DockerCheck, SqlCheck
 from watchdog.settings.document import KeyPath
@@ -55,6 +55,7 @@ def warnings(stacks: Sequence[Declared]) -> Iterator[Finding]:
                 "no required check: only exits, restarts and HEALTHCHECKs can tell that a deployment failed",
             )
         yield from _room_unknown(stack)
+        yield from _standby_for_nothing(stack)
         yield from _not_acted_upon_yet(stack)
 
 
@@ -63,6 +64,14 @@ def _room_unknown(stack: Declared) -> Iterator[Finding]:
         if database.host is not None and database.free_space is None:
             text = "without free_space a rollback is refused: how much room this server has cannot be seen"
             yield (*stack.path, "databases", index), text
+
+
+def _standby_for_nothing(stack: Declared) -> Iterator[Finding]:
+    rollback = stack.section.rollback
+    never = not stack.section.databases or rollback.database is DatabasePolicy.NEVER
+    if rollback.standby is StandbyPolicy.ALWAYS and never:
+        text = "no rollback of this stack restores a database, so no standby copy is made"
+        yield (*stack.path, "rollback", "standby"), text
 
 
 def _not_acted_upon_yet(stack: Declared) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from watchdog.backup.policy import BackupPolicy
 from watchdog.deploy.policy import DeploymentPolicy
-from watchdog.rollback.policy import DatabasePolicy, Mode, RollbackPolicy
+from watchdog.rollback.policy import DatabasePolicy, Mode, RollbackPolicy, StandbyPolicy
 from watchdog.settings.checks import AnyCheck
 from watchdog.settings.fields import (
     AbsolutePath,
@@ -79,6 +79,8 @@ class RollbackSection(Section):
     mode: Mode = _ROLLBACK.mode
     database: DatabasePolicy = _ROLLBACK.database
     max_data_loss: Duration = _ROLLBACK.max_data_loss
+    standby: StandbyPolicy = _ROLLBACK.standby
+    standby_max_size: Size = _ROLLBACK.standby_max_size
 
 
 class StackSection(Section):
