@@ -6,7 +6,7 @@ server's own message where it refuses. SQL arrives complete (see `sql`): there a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Literal, Protocol
@@ -41,7 +41,15 @@ class Session(Protocol):
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[None]:
-        """Commit at the end of the block, roll back if it raises."""
+        """Commit at the end of the block, roll back if it raises. Within another one: a savepoint."""
+        ...
+
+    def copy_out(self, sql: str) -> AsyncGenerator[bytes, None]:
+        """What `COPY … TO STDOUT` sends, in blocks of whole rows; `statement_timeout` is its only bound."""
+        ...
+
+    async def copy_in(self, sql: str, blocks: AsyncIterator[bytes]) -> None:
+        """Feed `COPY … FROM STDIN`; its rows are taken all or none."""
         ...
 
 
