@@ -21,13 +21,14 @@ from watchdog.daemon import trusting
 from watchdog.daemon.announcing import Announcement
 from watchdog.daemon.reacting import react
 from watchdog.daemon.tools import Command
+from watchdog.daemon.turns import Turns
 from watchdog.deploy.caller import Caller
 from watchdog.deploy.command import shown
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import Busy
 from watchdog.rollback import operate
 from watchdog.rollback.operation import Operation, Outcome, StepRecord
-from watchdog.rollback.target import Target
+from watchdog.rollback.target import Target, as_it_runs
 
 if TYPE_CHECKING:  # the guard owns its conductor
     from watchdog.daemon.guard import Guard
@@ -49,8 +50,7 @@ class Conductor:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._work: asyncio.Task[Any] | None = None
-        self._doing, self._since = "", guard.tools.hands.clock.now()
+        self._turns = Turns(guard)
         self._announcement: Announcement | None = None
         self._settled: dict[str, asyncio.Future[str]] = {}
         self._children: set[asyncio.Task[Any]] = set()
@@ -58,8 +58,8 @@ class Conductor:
 
     @property
     def busy(self) -> bool:
-        """An operation of ours changes the stack now."""
-        return self._work is not None and not self._work.done()
+        """An operation of ours is at work now that nothing may cut."""
+        return self._turns.busy
 
     @property
     def changing(self) -> bool:
@@ -73,24 +73,11 @@ class Conductor:
 
     @property
     def doing(self) -> str:
-        return self._doing if self.busy else ""
+        return self._turns.doing
 
-    async def run(self, doing: str, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do one thing under the stack's lock. Raises `Busy` where another is under way."""
-        if self.busy:
-            work.close()
-            since = f"{self._since.astimezone():%H:%M:%S}"
-            raise Busy(f"{self._guard.name} is busy: '{self._doing}' since {since}; wait for it to end")
-        self._doing, self._since = doing, self._guard.tools.hands.clock.now()
-        self._work = asyncio.create_task(self._locked(doing, work))
-        return await asyncio.shield(self._work)
-
-    async def _locked(self, doing: str, work: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            async with self._guard.tools.hands.lock.hold(self._guard.name, doing):
-                return await work
-        finally:
-            work.close()
+    async def run(self, doing: str, work: Coroutine[Any, Any, Any], gives_way: bool = False) -> Any:
+        """Do one thing under the stack's lock (see `Turns.run`). Raises `Busy` where another is under way."""
+        return await self._turns.run(doing, work, gives_way)
 
     async def backup(self, reason: str) -> Backup:
         """A backup of what runs now, wanted by a person or by the schedule."""
@@ -203,7 +190,9 @@ class Conductor:
         return await self.run(f"rollback to {request.target.release.id}", self._roll_back(request))  # type: ignore[no-any-return]
 
     async def _roll_back(self, request: operate.Request) -> Operation:
-        tools = self._guard.tools
+        tools, fingerprint = self._guard.tools, self._guard.watch.fingerprint
+        captured = await tools.ledger.newest_release(self._guard.name, fingerprint)
+        request = replace(request, running=(fingerprint, captured))
         return await self._machine(
             operate.begin(request, tools.hands, tools.ledger, self._step, tools.outbox.wake)
         )
@@ -236,6 +225,8 @@ class Conductor:
             await self._leave_to_a_person(operation)
             return
         release = await guard.tools.ledger.release(operation.target_release)
+        if release is None and operation.keeps_release:
+            release = as_it_runs(guard.tools.settings.stack, guard.watch.containers, operation.started_at)
         if release is None:
             reason = f"rollback {operation.id} is open, but its release is not in the state any more"
             await guard.alert(Level.CRITICAL, "rollback cannot be resumed", f"{reason}\n{BROKEN_OFF}")
@@ -278,16 +269,19 @@ class Conductor:
 
     async def at_rest(self) -> None:
         """Wait until nothing of ours is at work any more."""
-        while tasks := [t for t in (*self._children, *([self._work] if self._work else [])) if not t.done()]:
+        while tasks := [task for task in self._tasks() if not task.done()]:
             await asyncio.wait(tasks)
 
     async def stop(self) -> None:
         """Cut what is under way: the journal lets the next start go on."""
         await self._guard.capturer.stop()
-        tasks = [*self._children, *([self._work] if self._work else [])]
+        tasks = self._tasks()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        return [*self._children, *([self._turns.task] if self._turns.task else [])]
 
     def settle(self, deployment: str, state: str) -> None:
         """Whoever waits for this deployment may go on."""

@@ -16,8 +16,9 @@ LIMIT_BYTES = 63
 APPLICATION = "ops-watchdog-"
 SIDE = "_restore_"
 STANDBY = "_standby_"
+VERIFY = "_verify_"
 DISPLACED = "_pre_rollback_"
-_SIDE_PATTERN = re.compile(r".+_(?:restore|standby)_\d{8}_\d{6}", re.DOTALL)
+_SIDE_PATTERN = re.compile(r".+_(?:restore|standby|verify)_\d{8}_\d{6}", re.DOTALL)
 _HASH_DIGITS = 8
 
 
@@ -36,13 +37,18 @@ def standby_name(database: str, timestamp: str) -> str:
     return _fit(database, f"{STANDBY}{timestamp}")
 
 
+def verify_name(database: str, timestamp: str) -> str:
+    """Where a backup is restored only to be compared: `app_verify_…`, dropped right afterwards."""
+    return _fit(database, f"{VERIFY}{timestamp}")
+
+
 def displaced_name(database: str, timestamp: str) -> str:
     """What the live database is called after the swap: `app_pre_rollback_20261120_090000`."""
     return _fit(database, f"{DISPLACED}{timestamp}")
 
 
 def is_side(name: str) -> bool:
-    """Whether `side_name` or `standby_name` made this name: only such a copy may be dropped at once."""
+    """Whether it is the name of a copy (side, standby, verify): only such a one may be dropped at once."""
     return _SIDE_PATTERN.fullmatch(name) is not None
 
 
