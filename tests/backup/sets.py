@@ -45,6 +45,7 @@ ACCOUNT = Account(
     contents=Contents(
         150018, {"public.users": TableCount(3, "17"), "public.big": TableCount(9)}, {"public.s": 4}
     ),
+    origin="7000.16384",
 )
 
 

@@ -12,7 +12,7 @@ from tests.postgres_server import Server, collected, pieces
 from watchdog.clock import Deadline, SystemClock
 from watchdog.database.contents import frozen, measure
 from watchdog.database.loss import Reference, TableLoss
-from watchdog.database.losses import account, would_displace
+from watchdog.database.losses import account, origin, would_displace
 from watchdog.database.ports import Cluster
 
 pytestmark = pytest.mark.engine
@@ -205,6 +205,18 @@ async def test_a_snapshot_of_another_cluster_makes_every_row_a_candidate(pair: P
     for snapshot in ("4294967296000:4294967296000:", ""):
         pair.reference = replace(pair.reference, snapshot=snapshot)
         assert figures((await pair.lost())["public.users"]) == (1, 0, 0)
+
+
+async def test_the_origin_of_a_database_outlives_a_rename_and_is_no_copys(pair: Pair) -> None:
+    await pair.back_up()
+
+    async def of(name: str) -> str:
+        async with pair.cluster.connect(name) as session:
+            return await origin(session)
+
+    before = await of(pair.name)
+    pair.server.sql("postgres", f'ALTER DATABASE "{pair.name}" RENAME TO "{pair.name}_was"')
+    assert await of(f"{pair.name}_was") == before != await of(pair.restored)
 
 
 async def test_fewer_rows_written_than_the_table_has_grown_by_makes_every_row_a_candidate(pair: Pair) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from watchdog.backup.backup import Account, Contents, TableCount
 from watchdog.database import contents
 from watchdog.database.fingerprint import fingerprint_in
+from watchdog.database.losses import origin
 from watchdog.database.ports import Cluster, Session
 from watchdog.database.properties import read_properties
 from watchdog.errors import StepFailed
@@ -73,4 +74,5 @@ class SnapshotDump:
                 tables={name: TableCount(table.rows, table.hash) for name, table in counted.items()},
                 sequences=dict(self._sequences),
             ),
+            origin=await origin(session),
         )

@@ -67,6 +67,8 @@ class Account:
         snapshot: `pg_current_snapshot()`: rows it does not see were written later.
         size_bytes: Of the database on the server, not of the dump.
         properties: Owner, rights and settings, as the database layer reads and applies them.
+        origin: Which database of which cluster it was (a rename keeps it): `snapshot` says nothing about any
+            other one. Empty in manifests made before it was kept.
     """
 
     snapshot: str
@@ -74,6 +76,7 @@ class Account:
     schema_fingerprint: str
     properties: Mapping[str, Any]
     contents: Contents
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def _backup(document: Json, directory: Path) -> Backup:
         stack=document["stack"],
         reason=document["reason"],
         files=files,
-        dumps=tuple(_dump(dump) for dump in document["databases"]),
+        dumps=tuple(dump_from_json(dump) for dump in document["databases"]),
         release=_release(release, document["timestamp"], directory, files) if release else None,
         seconds=document.get("seconds", 0.0),
         pinned=document.get("pinned", False),
@@ -81,7 +81,8 @@ def _backup(document: Json, directory: Path) -> Backup:
     )
 
 
-def _dump(document: Json) -> DatabaseDump:
+def dump_from_json(document: Json) -> DatabaseDump:
+    """The inverse of `asdict`, through JSON. Raises as `json` and dictionaries do."""
     account, contents = document["account"], document["account"]["contents"]
     tables = contents["tables"].items()
     return DatabaseDump(
@@ -98,6 +99,7 @@ def _dump(document: Json) -> DatabaseDump:
                 tables={name: TableCount(table["rows"], table["hash"]) for name, table in tables},
                 sequences=contents["sequences"],
             ),
+            origin=account.get("origin", ""),
         ),
     )
 

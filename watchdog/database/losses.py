@@ -53,6 +53,15 @@ async def would_displace(
     return tuple(loss for loss in unknown if loss.written or loss.net)
 
 
+async def origin(session: Session) -> str:
+    """Which database of which cluster this is, whatever its name: a restored copy is another one."""
+    [(identity,)] = await session.rows(
+        "SELECT system_identifier || '.' || oid FROM pg_control_system(), pg_database"
+        " WHERE datname = current_database()"
+    )
+    return str(identity)
+
+
 async def _shapes_of(session: Session) -> dict[str, Shape]:
     async with session.transaction():
         await session.execute(sql.set_locally(sql.OUTPUT_SETTINGS))
