@@ -6,14 +6,13 @@ left that looks like a backup.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from watchdog.backup import streams
 from watchdog.backup.backup import Backup, DatabaseDump, Level
+from watchdog.backup.dumping import dump_to
 from watchdog.backup.files import (
     LATEST,
     NewSet,
@@ -99,14 +98,7 @@ async def _dump(
 ) -> DatabaseDump:
     progress(f"dumping database {database.name}")
     name = dump_name(new.timestamp, database.name if len(stack.databases) > 1 else None)
-    async with dumpers[database.name].dumping(database.name) as dump:
-        account = asyncio.create_task(dump.account())
-        try:
-            entry = await streams.compress(new.partial(name), name, dump.chunks())
-            found = await account
-        finally:
-            account.cancel()
-            await asyncio.gather(account, return_exceptions=True)
+    entry, found = await dump_to(new.partial(name), name, dumpers[database.name], database.name)
     new.finish(entry)
     progress(f"dumped database {database.name}: {entry.size_bytes / 1024**2:.1f} MiB")
     return DatabaseDump(database.name, database.server, name, found)
