@@ -12,8 +12,9 @@ import pytest
 
 from tests.backup.sets import AT, RELEASE, TS, FakeDumper, make
 from watchdog.backup.backup import Level
-from watchdog.backup.catalogue import catalogue, mark_verified
+from watchdog.backup.catalogue import catalogue
 from watchdog.backup.files import NewSet, replace_file
+from watchdog.backup.marks import mark_verified
 from watchdog.errors import StepFailed
 
 

@@ -19,8 +19,8 @@ from watchdog.stack import Release
 class Level(StrEnum):
     """What is known of a backup, from nothing to everything.
 
-    DAMAGED: it cannot be used, `problem` says why. UNVERIFIED: made by a script, no manifest. COMPLETE: its
-    manifest stands. CHECKED: its files have their checksums. VERIFIED: really restored and compared.
+    DAMAGED: it cannot be used, `problem` says why. UNVERIFIED: made by a script. COMPLETE: its manifest
+    stands. CHECKED: its files were read back and have their checksums. VERIFIED: restored and compared.
     """
 
     DAMAGED = "damaged"
@@ -41,10 +41,14 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class TableCount:
-    """The rows of one table, and an order-free hash of their text (None: only counted)."""
+    """The rows of one table; `digest` is an order-free hash after its method (None: only counted).
+
+    `hash`: of all rows' text, in manifests from before there were other methods.
+    """
 
     rows: int
     hash: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,15 @@ class DatabaseDump:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One set of files under one timestamp. A set made by a script (legacy) has neither dumps nor a release.
+    """One set of files under one timestamp.
+
+    A set made by a script (legacy) has no release, and an account of its dumps only once it was verified.
 
     Attributes:
         at: The moment that the timestamp names, aware.
         release: What ran, with the bytes of its files; None where it could not be captured.
         seconds: How long it took to make.
+        checked_at, verified_at: When it was last found to be so.
         problem: Why it is damaged.
         touched_at: When a file of a damaged set last changed: somebody may be copying it here.
     """
@@ -112,7 +119,9 @@ class Backup:
     release: Release | None = None
     seconds: float = 0.0
     pinned: bool = False
+    checked_at: datetime | None = None
     verified_at: datetime | None = None
+    made_by_script: bool = False
     problem: str = ""
     touched_at: datetime | None = None
 
@@ -120,6 +129,11 @@ class Backup:
     def complete(self) -> bool:
         """Whether its manifest stands: such a set may become the target of an automatic rollback."""
         return self.level in {Level.COMPLETE, Level.CHECKED, Level.VERIFIED}
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether a manifest of ours could be read: what is found out about the set can be noted there."""
+        return bool(self.stack)
 
     @property
     def size_bytes(self) -> int:
@@ -139,7 +153,7 @@ class Backup:
 
     def format(self) -> Literal["custom", "plain"]:
         """How the dumps are to be restored: archives of ours, or SQL of a script's."""
-        return "plain" if self.level is Level.UNVERIFIED else "custom"
+        return "plain" if self.made_by_script else "custom"
 
     def dump(self, database: str) -> DatabaseDump:
         """One database's part. Raises `UsageError` where the set does not hold it."""

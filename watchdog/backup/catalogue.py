@@ -9,22 +9,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from watchdog.backup import streams
 from watchdog.backup.backup import Backup, FileEntry, Level
-from watchdog.backup.files import disk_errors, files_of, manifest_name, replace_file, touched
+from watchdog.backup.files import files_of, manifest_name, touched
 from watchdog.backup.legacy import legacy_dump, legacy_dumps, legacy_moment, timestamp_in
-from watchdog.backup.manifest import from_json, to_json
+from watchdog.backup.manifest import from_json
 from watchdog.clock import parse_timestamp
-from watchdog.errors import Corrupt, Refused, UsageError
+from watchdog.errors import Corrupt, UsageError
 
+SCRIPT = "made by a script"
 INTERRUPTED = "it has no manifest: making it was interrupted, or the manifest was deleted"
 
 
-def catalogue(directory: Path) -> tuple[Backup, ...]:
-    """Every set in the directory, newest first. A directory that does not exist holds none."""
+def catalogue(directory: Path, stack: str = "") -> tuple[Backup, ...]:
+    """Every set in the directory, newest first. A directory that does not exist holds none.
+
+    With `stack`, those of another stack are left out; what no manifest names an owner of is everybody's.
+    """
     try:
         names = sorted(path.name for path in directory.iterdir())
     except FileNotFoundError:
@@ -32,14 +35,14 @@ def catalogue(directory: Path) -> tuple[Backup, ...]:
     except OSError as error:
         raise UsageError(f"the backups in {directory} cannot be read: {error.strerror}") from error
     timestamps = {found for name in names if (found := timestamp_in(name)) is not None}
-    return tuple(
-        sorted((_read(directory, t) for t in timestamps), key=lambda b: (b.at, b.timestamp), reverse=True)
-    )
+    every = (read_set(directory, timestamp) for timestamp in timestamps)
+    own = (backup for backup in every if not stack or backup.stack in {"", stack})
+    return tuple(sorted(own, key=lambda backup: (backup.at, backup.timestamp), reverse=True))
 
 
-def find(directory: Path, timestamp: str) -> Backup:
+def find(directory: Path, timestamp: str, stack: str = "") -> Backup:
     """The set with exactly this timestamp. Raises `UsageError` naming the nearest ones there are."""
-    backups = catalogue(directory)
+    backups = catalogue(directory, stack)
     for backup in backups:
         if backup.timestamp == timestamp:
             return backup
@@ -57,8 +60,7 @@ def check_files(backup: Backup) -> None:
 
     Raises `Corrupt` naming each file that differs. A legacy set records nothing: only damage is found.
     """
-    if backup.level is Level.DAMAGED:
-        raise Corrupt(f"backup {backup.timestamp} cannot be used: {backup.problem}; choose another backup")
+    require_usable(backup)
     faults = [fault for file in backup.files if (fault := _fault(backup.directory / file.name, file))]
     if faults:
         raise Corrupt(
@@ -67,11 +69,16 @@ def check_files(backup: Backup) -> None:
         )
 
 
-def open_dump(backup: Backup, database: str) -> AsyncIterator[bytes]:
-    """The decompressed dump of one database (see `Backup.format`). Raises `Corrupt` where it is damaged."""
+def require_usable(backup: Backup) -> None:
+    """Raise `Corrupt` for a set that is known to be damaged."""
     if backup.level is Level.DAMAGED:
         raise Corrupt(f"backup {backup.timestamp} cannot be used: {backup.problem}; choose another backup")
-    if backup.complete:
+
+
+def open_dump(backup: Backup, database: str) -> AsyncIterator[bytes]:
+    """The decompressed dump of one database (see `Backup.format`). Raises `Corrupt` where it is damaged."""
+    require_usable(backup)
+    if backup.dumps:
         return streams.decompress(backup.directory / backup.dump(database).file)
     dump = legacy_dump(backup.directory, backup.timestamp, database)
     if dump is None:
@@ -82,22 +89,20 @@ def open_dump(backup: Backup, database: str) -> AsyncIterator[bytes]:
     return streams.decompress(dump)
 
 
-def mark_verified(backup: Backup, at: datetime) -> Backup:
-    """Note in the manifest that this backup was restored and compared; returns it as it is listed now."""
-    if not backup.complete:
-        raise Refused(f"backup {backup.timestamp} has no manifest that could say that it was verified")
-    marked = replace(backup, level=Level.VERIFIED, verified_at=at.astimezone(UTC))
-    with disk_errors(backup.directory):
-        replace_file(backup.directory / manifest_name(backup.timestamp), to_json(marked))
-    return marked
-
-
-def _read(directory: Path, timestamp: str) -> Backup:
+def read_set(directory: Path, timestamp: str) -> Backup:
+    """One set as its files tell it; a damaged one where nothing usable lies there."""
     manifest = directory / manifest_name(timestamp)
     try:
+        dumps = legacy_dumps(directory, timestamp)
         if manifest.exists():
-            return _from_manifest(manifest, directory, timestamp)
-        if dumps := legacy_dumps(directory, timestamp):
+            backup = from_json(manifest.read_bytes(), directory)
+            if not (fault := _misfit(backup, timestamp)):
+                return backup
+            if not (backup.made_by_script and dumps):
+                raise Corrupt(fault)
+            # a script compressed its dump after we had made it out: what we knew is void, but for the pin
+            return replace(_legacy(directory, timestamp, dumps[0]), pinned=backup.pinned)
+        if dumps:
             return _legacy(directory, timestamp, dumps[0])
         problem = INTERRUPTED
     except Corrupt as error:
@@ -108,8 +113,16 @@ def _read(directory: Path, timestamp: str) -> Backup:
 
 
 def _legacy(directory: Path, timestamp: str, dump: Path) -> Backup:
-    moment, entries = legacy_moment(timestamp, dump.stat().st_mtime), _entries(directory, timestamp)
-    return Backup(directory, timestamp, moment, Level.UNVERIFIED, files=entries, reason="made by a script")
+    own = manifest_name(timestamp)
+    return Backup(
+        directory,
+        timestamp,
+        legacy_moment(timestamp, dump.stat().st_mtime),
+        Level.UNVERIFIED,
+        reason=SCRIPT,
+        files=tuple(file for file in _entries(directory, timestamp) if file.name != own),
+        made_by_script=True,
+    )
 
 
 def _damaged(directory: Path, timestamp: str, problem: str) -> Backup:
@@ -124,17 +137,17 @@ def _damaged(directory: Path, timestamp: str, problem: str) -> Backup:
     )
 
 
-def _from_manifest(manifest: Path, directory: Path, timestamp: str) -> Backup:
-    backup = from_json(manifest.read_bytes(), directory)
+def _misfit(backup: Backup, timestamp: str) -> str:
+    """What of the files at hand is not as the manifest says, their contents aside; empty where all is."""
     if backup.timestamp != timestamp:
-        raise Corrupt(f"the manifest belongs to backup {backup.timestamp}")
+        return f"the manifest belongs to backup {backup.timestamp}"
     for file in backup.files:
-        path = directory / file.name
+        path = backup.directory / file.name
         if not path.exists():
-            raise Corrupt(f"{file.name} is missing")
+            return f"{file.name} is missing"
         if path.stat().st_size != file.size_bytes:
-            raise Corrupt(f"{file.name} has {path.stat().st_size} bytes instead of {file.size_bytes}")
-    return backup
+            return f"{file.name} has {path.stat().st_size} bytes instead of {file.size_bytes}"
+    return ""
 
 
 def _entries(directory: Path, timestamp: str) -> tuple[FileEntry, ...]:

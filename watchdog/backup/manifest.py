@@ -40,12 +40,22 @@ def to_json(backup: Backup) -> bytes:
         "reason": backup.reason,
         "seconds": round(backup.seconds, 3),
         "pinned": backup.pinned,
+        "checked_at": backup.checked_at.isoformat() if backup.checked_at else None,
         "verified_at": backup.verified_at.isoformat() if backup.verified_at else None,
+        "made_by_script": backup.made_by_script,
+        "problem": backup.problem,
         "files": [asdict(file) for file in backup.files],
         "databases": [asdict(dump) for dump in backup.dumps],
         "release": _release_to_json(backup) if backup.release else None,
     }
-    return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
+    document["checksum"] = _checksum(document)
+    return json.dumps(document, indent=1, ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
+
+
+def _checksum(document: Json) -> str:
+    """Of everything else in it, so that a flipped bit is not taken for another count or image."""
+    rest = {name: value for name, value in document.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def from_json(text: bytes, directory: Path) -> Backup:
@@ -56,13 +66,14 @@ def from_json(text: bytes, directory: Path) -> Backup:
             raise Corrupt(
                 f"the manifest has schema {document['schema']} and this version reads up to {SCHEMA}; update"
             )
+        if "checksum" in document and document["checksum"] != _checksum(document):
+            raise Corrupt("the manifest does not match its own checksum: it was changed after it was written")
         return _backup(document, directory)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Corrupt(f"the manifest cannot be read: {type(error).__name__} {error}") from error
 
 
 def _backup(document: Json, directory: Path) -> Backup:
-    verified = document.get("verified_at")
     files = tuple(FileEntry(f["name"], f["size_bytes"], f["sha256"]) for f in document["files"])
     release = document["release"]
     return Backup(
@@ -77,8 +88,15 @@ def _backup(document: Json, directory: Path) -> Backup:
         release=_release(release, document["timestamp"], directory, files) if release else None,
         seconds=document.get("seconds", 0.0),
         pinned=document.get("pinned", False),
-        verified_at=datetime.fromisoformat(verified) if verified else None,
+        checked_at=_moment(document.get("checked_at")),
+        verified_at=_moment(document.get("verified_at")),
+        made_by_script=document.get("made_by_script", False),
+        problem=document.get("problem", ""),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def dump_from_json(document: Json) -> DatabaseDump:
@@ -96,7 +114,10 @@ def dump_from_json(document: Json) -> DatabaseDump:
             properties=account["properties"],
             contents=Contents(
                 server_version=contents["server_version"],
-                tables={name: TableCount(table["rows"], table["hash"]) for name, table in tables},
+                tables={
+                    name: TableCount(table["rows"], table["hash"], table.get("digest"))
+                    for name, table in tables
+                },
                 sequences=contents["sequences"],
             ),
             origin=account.get("origin", ""),

@@ -104,6 +104,7 @@ def _interrupted(backup: Backup) -> bool:
     names = [file.name for file in backup.files]
     return (
         backup.level is Level.DAMAGED
+        and not backup.has_manifest
         and all(is_ours(name) for name in names)
         and any(name.startswith("db_backup_") for name in names)
         and not any(name.startswith("manifest_") and not name.endswith(PARTIAL) for name in names)

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from watchdog.backup.backup import Backup
-from watchdog.backup.catalogue import mark_verified, open_dump
+from watchdog.backup.catalogue import open_dump
+from watchdog.backup.marks import mark_verified
 from watchdog.clock import Clock
 from watchdog.database.fence import end_backends, unfence
 from watchdog.database.names import application_name
