@@ -1,7 +1,10 @@
-"""One real PostgreSQL server for the tests of the database, the backup and their adapter.
+"""Real PostgreSQL servers for the tests of the database, the backup and their adapter.
 
 The demo's database image on the engine of `make engine`; started by the first test that wants it, removed at
 the end of the session. Where no engine answers, the tests fail: a skipped proof is none.
+
+A test marked `each_major` runs on several major versions: 15 and 17, or those that POSTGRES_MAJORS names
+("13 15 17": Debian's suites have these three).
 """
 
 from __future__ import annotations
@@ -15,20 +18,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from demo.images import build_images
-from demo.versions import DATABASE_IMAGE
+from demo.images import build_database
+from demo.versions import POSTGRES
 
 from watchdog.adapters.postgres import PostgresCluster
 from watchdog.adapters.postgres_container import InContainer
+from watchdog.adapters.postgres_external import External
 from watchdog.stack import Container, Database
 
 ROOT = Path(__file__).parent.parent
 LABEL = "ops-watchdog.demo=true"
 USER = "shop"
 PASSWORD = "correct horse=' \\battery"
+MAJORS = tuple(int(major) for major in os.environ.get("POSTGRES_MAJORS", "15 17").split())
+each_major = pytest.mark.parametrize("server", MAJORS, indirect=True, scope="session")
+_started: list[str] = []
 _numbers = itertools.count(1)
 
 
@@ -38,10 +46,21 @@ class Server:
 
     container: Container
     docker_host: str
+    major: int
 
     def cluster(self, database: str = "shop", operation: str = "test", user: str = USER) -> PostgresCluster:
         return PostgresCluster(
             self.site(), Database("database", database, user), application_name=f"ops-watchdog-{operation}"
+        )
+
+    def outside(
+        self, database: str, operation: str = "test", password: Path | None = None, **options: Any
+    ) -> PostgresCluster:
+        """The same server as one outside of the stack, with the tools of this machine."""
+        address = self.container.addresses[0]
+        declared = Database(None, database, USER, password, address, **options)
+        return PostgresCluster(
+            External(address, declared.port), declared, application_name=f"ops-watchdog-{operation}"
         )
 
     def site(self) -> InContainer:
@@ -104,35 +123,36 @@ def engine() -> str:
 
 
 @cache
-def start() -> Server:
+def start(major: int = POSTGRES) -> Server:
     docker_host = engine()
-    build_images()
+    image = build_database(major)
     options = ["-c", "max_prepared_transactions=4", "-c", "wal_level=logical", "-c", "max_connections=60"]
     secret = {"POSTGRES_USER": USER, "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": "shop"}
     container_id = docker(
-        "run", "--detach", "--name", f"ops-watchdog-test-postgres-{os.getpid()}", "--label", LABEL,
-        *(part for name in secret for part in ("--env", name)), DATABASE_IMAGE, *options,
+        "run", "--detach", "--name", f"ops-watchdog-test-postgres-{major}-{os.getpid()}", "--label", LABEL,
+        *(part for name in secret for part in ("--env", name)), image, *options,
         env={**os.environ, **secret},
     ).strip()  # fmt: skip
     docker("exec", container_id, "sh", "-c", "until pg_isready -q -h 127.0.0.1 -U shop; do sleep 0.05; done")
-    return Server(_inspected(container_id), docker_host)
+    _started.append(container_id)
+    return Server(_inspected(container_id, image), docker_host, major)
 
 
 def stop() -> None:
-    """Remove the server, if one was started."""
-    if start.cache_info().currsize:
-        docker("rm", "--force", "--volumes", start().container.id)
-        start.cache_clear()
+    """Remove the servers that were started."""
+    while _started:
+        docker("rm", "--force", "--volumes", _started.pop())
+    start.cache_clear()
 
 
-def _inspected(container_id: str) -> Container:
+def _inspected(container_id: str, image: str) -> Container:
     [found] = json.loads(docker("inspect", container_id))
     environment = tuple(tuple(entry.split("=", 1)) for entry in found["Config"]["Env"])
     return Container(
         id=container_id,
         name=found["Name"].lstrip("/"),
         service="database",
-        image=DATABASE_IMAGE,
+        image=image,
         image_id=found["Image"],
         config_hash="",
         state="running",
@@ -143,9 +163,10 @@ def _inspected(container_id: str) -> Container:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    yield start()
-    stop()
+def server(request: pytest.FixtureRequest) -> Server:
+    """Of the demo's major version, or the one that `each_major` gives; kept for the tests that follow."""
+    request.config.add_cleanup(stop)
+    return start(getattr(request, "param", POSTGRES))
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.postgres_server import PASSWORD, Server, docker, start, stop
+from tests.postgres_server import PASSWORD, Server, docker
 from watchdog.adapters.postgres import PostgresCluster
 from watchdog.adapters.postgres_container import InContainer
 from watchdog.database.ports import InUse
@@ -17,12 +16,6 @@ from watchdog.errors import ConfigError, StepFailed, Unreachable
 from watchdog.stack import Container, Database
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    yield start()
-    stop()
 
 
 def cluster(server: Server, container: Container, password_file: Path | None = None) -> PostgresCluster:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.postgres_server import Server, start, stop
+from tests.postgres_server import Server
 from watchdog.adapters.postgres_words import LONGEST, check, complaint
 from watchdog.adapters.process import Finished
 from watchdog.errors import StepFailed, Unreachable
@@ -72,12 +72,6 @@ def test_a_failure_names_tool_database_and_remedy() -> None:
         check("pg_dump", "shop", Finished(3, "", "hunter2"))
     with pytest.raises(Unreachable, match="start the database service"):
         check("df", "/data", Finished(1, "", "Error response from daemon: Container abc is not running"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    yield start()
-    stop()
 
 
 DUMPS = (

@@ -26,8 +26,15 @@ def test_creates_a_database_like_another() -> None:
         ' TABLESPACE "fast"'
     )
     assert sql.create_database(
-        "a", owner="o", encoding="UTF8", collate="C", ctype="C", provider="i", locale="de-DE"
-    ).endswith("LC_CTYPE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'")
+        "a",
+        owner="o",
+        encoding="UTF8",
+        collate="C",
+        ctype="C",
+        provider="i",
+        locale="de-DE",
+        icu_rules="&a < g",
+    ).endswith("LC_CTYPE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' ICU_RULES '&a < g'")
 
 
 def test_fences_renames_and_drops() -> None:
@@ -66,9 +73,11 @@ def test_properties_become_statements() -> None:
         settings=(Setting("", "search_path", '"$user", public'), Setting("r", "my.thing", "x")),
         comment=None,
     )
-    assert create_statement("a", properties) == (
+    created = (
         "CREATE DATABASE \"a\" TEMPLATE template0 OWNER \"o\" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
     )
+    assert create_statement("a", properties, 140000) == created
+    assert create_statement("a", properties, 150000) == f"{created} LOCALE_PROVIDER libc"
     assert statements("a", properties) == (
         'ALTER DATABASE "a" OWNER TO "o"',
         'ALTER DATABASE "a" CONNECTION LIMIT 5',

@@ -20,6 +20,9 @@ from watchdog.errors import Refused
 
 INSTALLATIONS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 """Of Debian's packages and of Red Hat's; `psql` in PATH may be any one of them."""
+TIMEOUT_SINCE = 17
+"""pg_restore sets `transaction_timeout` since then, which an older server does not know: it must go on after
+that error, which `postgres_words.check` tells from all others."""
 _MAJOR = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
@@ -29,7 +32,7 @@ class External:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._tools: Path | None = None
+        self._tools: tuple[Path, bool] | None = None
 
     @property
     def data_directory(self) -> None:
@@ -46,15 +49,20 @@ class External:
     async def command(
         self, tool: Sequence[str], *, application_name: str, with_input: bool, version: Version
     ) -> tuple[list[str], Environment]:
-        name, *arguments = tool
-        if name in tools.NEEDED:
-            if self._tools is None:
-                self._tools = fitting(
-                    await installed(), await version() // 10000, f"{self._host}:{self._port}"
-                )
-            name = str(self._tools / name)
         where = {"PGHOST": self._host, "PGPORT": str(self._port), "PGAPPNAME": application_name}
-        return [name, *arguments], where
+        if tool[0] not in tools.NEEDED:
+            return list(tool), where
+        directory, newer = await self._find_tools(version)
+        words = [word for word in tool if not (newer and word == tools.EXIT_ON_ERROR)]
+        return [str(directory / words[0]), *words[1:]], where
+
+    async def _find_tools(self, version: Version) -> tuple[Path, bool]:
+        """Where they are, and whether their pg_restore sets what the server does not know."""
+        if self._tools is None:
+            found, server = await installed(), await version() // 10000
+            directory = fitting(found, server, f"{self._host}:{self._port}")
+            self._tools = directory, found[directory] >= TIMEOUT_SINCE > server
+        return self._tools
 
 
 def fitting(found: Mapping[Path, int], server: int, where: str) -> Path:

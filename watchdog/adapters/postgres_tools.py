@@ -13,6 +13,7 @@ from watchdog.database.names import DISPLACED, SIDE, STANDBY
 
 NEEDED = ("pg_dump", "pg_restore", "psql", "pg_dumpall")
 PASSWORD = "PGPASSWORD"
+EXIT_ON_ERROR = "--exit-on-error"
 LOCK_WAIT = timedelta(seconds=30)
 """pg_dump gives up rather than queue for ever behind a migration's lock."""
 DATA_DIRECTORY = "/var/lib/postgresql/data"
@@ -74,7 +75,7 @@ def pg_dump(user: str, database: str, snapshot: str) -> list[str]:
 
 def pg_restore(user: str, database: str) -> list[str]:
     """From standard input. Not in one transaction: thousands of tables would exhaust the lock table."""
-    return ["pg_restore", "--exit-on-error", *_as(user), f"--dbname={connection_string(database)}"]
+    return ["pg_restore", EXIT_ON_ERROR, *_as(user), f"--dbname={connection_string(database)}"]
 
 
 def psql(user: str, database: str) -> list[str]:

@@ -24,11 +24,15 @@ _QUOTED = (
     (re.compile(r"(invalid command \\).*", re.DOTALL), r"\1…"),
 )
 """Where a message quotes data (`invalid input syntax for type integer: "…"`), and not an object's name."""
+_IGNORED = re.compile(r"^pg_restore: warning: errors ignored on restore: (\d+)$", re.MULTILINE)
+"""What pg_restore says last where it went on after errors."""
+_UNKNOWN_TIMEOUT = 'ERROR:  unrecognized configuration parameter "transaction_timeout"'
 _NO_SUCH_CONTAINER = ("No such container", "is not running", "Cannot connect to the Docker daemon")
 _REMEDIES = (
     ("No space left on device", "make room on the server's data volume"),
     ('role ".*" does not exist', "restore the roles first, from the set's globals_*.sql"),
     ('extension ".*" is not available', "install the extension in the database image"),
+    ("unsupported version .* in file header", "install client tools as new as those that made the dump"),
     ("lock timeout|could not obtain lock", "wait until the migration that holds the lock has finished"),
 )
 """What to do about the failures that are known by their words."""
@@ -50,12 +54,20 @@ def primary(message: str) -> str:
 
 def check(tool: str, what: str, finished: Finished) -> None:
     """Raise what a non-zero exit means, with the tool's own error lines."""
-    if finished.exit_code == 0:
+    if finished.exit_code == 0 or _harmless(finished.stderr):
         return
     said = complaint(finished.stderr) or f"exit code {finished.exit_code}; the service's log may say why"
     if any(sign in said for sign in _NO_SUCH_CONTAINER):
         raise Unreachable(f"{tool} of {what}: {said}; start the database service")
     raise StepFailed(f"{tool} of {what} failed: {said}{_remedy(said)}")
+
+
+def _harmless(stderr: str) -> bool:
+    """Whether pg_restore, told to go on, met nothing but a setting that only newer servers know."""
+    ignored = _IGNORED.search(stderr)
+    errors = [line for line in stderr.splitlines() if line.startswith("pg_restore: error:")]
+    met = [line for line in errors if line.endswith(_UNKNOWN_TIMEOUT)]
+    return ignored is not None and len(met) == len(errors) == int(ignored[1])
 
 
 def _remedy(said: str) -> str:

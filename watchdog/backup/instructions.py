@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from watchdog.backup.backup import Backup, DatabaseDump
 from watchdog.backup.manifest import config_name
-from watchdog.stack import Container, Release, Stack
+from watchdog.stack import Container, Database, Release, Stack
 
 _NAME_BYTES = 63 - len("_pre_rollback_20260101_000000")
-_LIKE = (("encoding", "encoding"), ("lc-collate", "collate"), ("lc-ctype", "ctype"), ("owner", "owner"))
+_LIKE = (
+    ("encoding", "encoding"),
+    ("lc-collate", "collate"),
+    ("lc-ctype", "ctype"),
+    ("owner", "owner"),
+    ("tablespace", "tablespace"),
+)
 """createdb's options and the properties that they come from."""
+_PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
+_PROVIDERS_SINCE = 150000
+_TIMEOUT_SINCE = 170000
+"""pg_restore sets `transaction_timeout` since then, among the first lines; older servers do not know it."""
 
 
 def instructions(
@@ -23,21 +34,52 @@ def instructions(
 ) -> str:
     """`containers` as they run, `users` by database name."""
     found = {container.service: container for container in containers}
+    databases = {database.name: database for database in stack.databases}
     writers = stack.services or tuple(sorted(found.keys() - stack.database_services))
-    blocks = [_head(backup), _files_are_whole(backup), _stop(stack, writers)]
-    blocks += [_database(dump, found[dump.service].name, users[dump.name]) for dump in backup.dumps]
+    blocks = [_head(backup, stack), _files_are_whole(backup), _stop(stack, writers)]
+    for dump in backup.dumps:
+        database = databases[dump.name]
+        place = _outside(database) if database.service is None else _within(found[database.service])
+        blocks.append(_database(dump, place, users[dump.name]))
     if backup.release is not None:
         blocks += [_configuration(backup, backup.release), _images(backup.release)]
     blocks.append(_start(stack))
     return "\n\n".join(block for block in blocks if block) + "\n)\n"
 
 
-def _head(backup: Backup) -> str:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where PostgreSQL's tools are run: what is to be done before, and what their commands begin with."""
+
+    before: str
+    run: str
+    feed: str
+    outside: bool = False
+
+
+def _within(container: Container) -> _Place:
+    name = shlex.quote(container.name)
+    return _Place("", f"docker exec {name} ", f"docker exec --interactive {name} ")
+
+
+def _outside(database: Database) -> _Place:
+    password = "unset PGPASSWORD"
+    if database.password_file is not None:
+        password = f'export PGPASSWORD="$(head -n 1 {shlex.quote(str(database.password_file))})"'
+    where = shlex.join(["export", f"PGHOST={database.host}", f"PGPORT={database.port}"])
+    return _Place(f"{where}\n{password}\n", "", "", outside=True)
+
+
+def _head(backup: Backup, stack: Stack) -> str:
+    outside = [dump for dump in backup.dumps if dump.service not in stack.database_services]
+    majors = sorted({dump.account.contents.server_version // 10000 for dump in outside})
+    clients = "".join(f" postgresql-client-{major}" for major in majors)
+    tools = "docker, zstd and PostgreSQL's client tools" if clients else "docker and zstd"
     return f"""\
 # Restores backup {backup.timestamp} (UTC) of stack {backup.stack} without ops-watchdog: its database, its
 # configuration, its images. Nothing is deleted: the database of today stays, under another name.
 # Paste all of it into a root shell (bash) on the host. It stops at the first error.
-# It needs docker and zstd (Debian: apt-get install zstd).
+# It needs {tools} (Debian: apt-get install zstd{clients}).
 # A new, empty server needs its roles first: run the globals file with psql. A database's rights and
 # settings are listed in the manifest, under "properties".
 (
@@ -55,21 +97,19 @@ def _stop(stack: Stack, writers: Sequence[str]) -> str:
     return f"# Stop what writes.\n{_compose(stack)} stop {shlex.join(writers)}" if writers else ""
 
 
-def _database(dump: DatabaseDump, container: str, user: str) -> str:
+def _database(dump: DatabaseDump, place: _Place, user: str) -> str:
     base = shlex.quote(dump.name.encode()[:_NAME_BYTES].decode(errors="ignore"))
-    role, container = f"--username={shlex.quote(user)}", shlex.quote(container)
+    role = f"--username={shlex.quote(user)}"
     control = "template1" if dump.name == "postgres" else "postgres"
-    properties = dump.account.properties
-    like = shlex.join(f"--{option}={properties[key]}" for option, key in _LIKE if properties.get(key))
     return f"""\
 # Database {dump.name}: restore it beside the live one, then exchange the names.
-live={shlex.quote(dump.name)}
+{place.before}live={shlex.quote(dump.name)}
 side={base}_restore_$now
 displaced={base}_pre_rollback_$now
-docker exec {container} createdb {role} --maintenance-db={control} --template=template0 {like} "$side"
+{place.run}createdb {role} --maintenance-db={control} --template=template0 {_like(dump)} "$side"
 zstd --decompress --stdout {shlex.quote(dump.file)} |
-  docker exec --interactive {container} pg_restore {role} --exit-on-error --dbname="dbname='$side'"
-docker exec --interactive {container} psql {role} --dbname={control} --no-psqlrc --quiet \\
+{_restore(dump, place, role)}
+{place.feed}psql {role} --dbname={control} --no-psqlrc --quiet \\
   --set=ON_ERROR_STOP=1 --set=live="$live" --set=side="$side" --set=displaced="$displaced" <<'SQL'
 ALTER DATABASE :"live" ALLOW_CONNECTIONS false;
 SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity WHERE datname = :'live';
@@ -78,6 +118,27 @@ ALTER DATABASE :"live" RENAME TO :"displaced";
 ALTER DATABASE :"side" RENAME TO :"live";
 COMMIT;
 SQL"""
+
+
+def _like(dump: DatabaseDump) -> str:
+    """createdb's options for a database like the one of then."""
+    properties = dump.account.properties
+    options = [f"--{option}={properties[key]}" for option, key in _LIKE if properties.get(key)]
+    provider = _PROVIDERS.get(properties.get("provider", ""))
+    if provider and dump.account.contents.server_version >= _PROVIDERS_SINCE:
+        options.append(f"--locale-provider={provider}")
+        if locale := properties.get("locale"):
+            options.append(f"--{provider}-locale={locale}")
+    return shlex.join(options)
+
+
+def _restore(dump: DatabaseDump, place: _Place, role: str) -> str:
+    into = "--dbname=\"dbname='$side'\""
+    if not place.outside or dump.account.contents.server_version >= _TIMEOUT_SINCE:
+        return f"  {place.feed}pg_restore {role} --exit-on-error {into}"
+    return f"""\
+  pg_restore --file=- | sed '1,40{{/^SET transaction_timeout = 0;$/d}}' |
+  psql {role} --no-psqlrc --quiet --output=/dev/null --set=ON_ERROR_STOP=1 {into}"""
 
 
 def _configuration(backup: Backup, release: Release) -> str:

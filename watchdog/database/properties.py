@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watchdog.database import sql
-from watchdog.database.ports import Session
+from watchdog.database.ports import LONG, Session
 from watchdog.errors import Corrupt
 
 QUOTED_LISTS = frozenset(
@@ -31,6 +31,7 @@ _LIST_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"]+))\s*(?:,|$)')
 _DEFAULT_RIGHTS = 8
 """Where `_base_query` says whether the access list is the default one."""
 _PROVIDER_SINCE = 150000
+_RULES_SINCE = 160000
 _LOCALE_COLUMN_SINCE = 170000
 
 
@@ -70,6 +71,7 @@ class Properties:
     grants: tuple[Grant, ...] | None
     settings: tuple[Setting, ...]
     comment: str | None
+    icu_rules: str | None = None
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any]) -> Properties:
@@ -89,11 +91,12 @@ class Properties:
 
 async def read_properties(session: Session, database: str) -> Properties | None:
     """From any database of the cluster; None where no such database exists."""
-    [(version,)] = await session.rows("SELECT current_setting('server_version_num')::int")
-    found = await session.rows(_base_query(database, version))
+    found = await session.rows(_base_query(database, await _version(session)))
     if not found:
         return None
-    owner, encoding, collate, ctype, provider, locale, tablespace, limit, default_rights, comment = found[0]
+    owner, encoding, collate, ctype, provider, locale, tablespace, limit, default_rights, comment, rules = (
+        found[0]
+    )
     grants = (
         None if default_rights else tuple(Grant(*row) for row in await session.rows(_grants_query(database)))
     )
@@ -112,7 +115,13 @@ async def read_properties(session: Session, database: str) -> Properties | None:
         grants=grants,
         settings=tuple(settings),
         comment=comment,
+        icu_rules=rules,
     )
+
+
+async def create_like(session: Session, name: str, properties: Properties) -> None:
+    """Create an empty database with these properties, as far as creation goes."""
+    await session.execute(create_statement(name, properties, await _version(session)), LONG)
 
 
 async def apply_properties(session: Session, database: str, properties: Properties) -> None:
@@ -129,8 +138,9 @@ async def apply_properties(session: Session, database: str, properties: Properti
             )
 
 
-def create_statement(name: str, properties: Properties) -> str:
-    """`CREATE DATABASE` of an empty one alike."""
+def create_statement(name: str, properties: Properties, version: int) -> str:
+    """`CREATE DATABASE` of an empty one alike, in the words of this server version."""
+    provider = properties.provider if version >= _PROVIDER_SINCE else None
     return sql.create_database(
         name,
         owner=properties.owner,
@@ -138,8 +148,9 @@ def create_statement(name: str, properties: Properties) -> str:
         collate=properties.collate,
         ctype=properties.ctype,
         tablespace=properties.tablespace,
-        provider=properties.provider,
+        provider=provider,
         locale=properties.locale,
+        icu_rules=properties.icu_rules,
     )
 
 
@@ -191,15 +202,20 @@ def _grant(database: str, properties: Properties) -> Iterator[str]:
         yield f"GRANT {grant.privilege} ON DATABASE {name} TO {to}{option}"
 
 
+async def _version(session: Session) -> int:
+    [(version,)] = await session.rows("SELECT current_setting('server_version_num')::int")
+    return int(version)
+
+
 def _base_query(database: str, version: int) -> str:
     provider = "d.datlocprovider::text" if version >= _PROVIDER_SINCE else "'c'"
-    locale = "NULL"
+    locale, rules = "NULL", "d.daticurules" if version >= _RULES_SINCE else "NULL"
     if version >= _PROVIDER_SINCE:
         locale = "d.datlocale" if version >= _LOCALE_COLUMN_SINCE else "d.daticulocale"
     return (
         "SELECT pg_get_userbyid(d.datdba)::text, pg_encoding_to_char(d.encoding)::text, d.datcollate::text,"
         f" d.datctype::text, {provider}, {locale}, nullif(t.spcname, 'pg_default')::text, d.datconnlimit,"
-        " d.datacl IS NULL, shobj_description(d.oid, 'pg_database')"
+        f" d.datacl IS NULL, shobj_description(d.oid, 'pg_database'), {rules}"
         " FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace"
         f" WHERE d.datname = {sql.literal(database)}"
     )

@@ -15,7 +15,7 @@ from watchdog.database.fence import empty
 from watchdog.database.names import control_database, is_side
 from watchdog.database.plain import guarded
 from watchdog.database.ports import LONG, Cluster, Dump, Format
-from watchdog.database.properties import Properties, apply_properties, create_statement, read_properties
+from watchdog.database.properties import Properties, apply_properties, create_like, read_properties
 from watchdog.errors import Corrupt, Refused
 
 EMPTY_WITHIN = timedelta(seconds=10)
@@ -47,7 +47,7 @@ async def restore_beside(
                 f"database {live} does not exist and the backup holds no properties to create it by"
             )
         await discard_side(cluster, live, side, clock)
-        await session.execute(create_statement(side, properties), LONG)
+        await create_like(session, side, properties)
     progress(f"restoring into {side}")
     source = dump() if fmt == "custom" else guarded(dump())
     await cluster.restore(side, source, fmt)

@@ -56,6 +56,10 @@ def set_locally(settings: dict[str, str]) -> str:
     return "SELECT " + ", ".join(calls)
 
 
+PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
+"""As the catalog says it, and as CREATE DATABASE does."""
+
+
 def create_database(
     name: str,
     *,
@@ -64,18 +68,25 @@ def create_database(
     collate: str,
     ctype: str,
     tablespace: str | None = None,
-    provider: str = "c",
+    provider: str | None = None,
     locale: str | None = None,
+    icu_rules: str | None = None,
 ) -> str:
-    """An empty database with these properties. `provider`: c, i (ICU) or b (builtin), as in the catalog."""
+    """An empty database with these properties.
+
+    `provider`: c, i (ICU) or b (builtin), as in the catalog; None where the server knows none, since it would
+    mean template0's elsewhere.
+    """
     parts = [
         f"CREATE DATABASE {identifier(name)} TEMPLATE template0 OWNER {identifier(owner)}",
         f"ENCODING {literal(encoding)} LC_COLLATE {literal(collate)} LC_CTYPE {literal(ctype)}",
     ]
-    if provider == "i" and locale is not None:
-        parts.append(f"LOCALE_PROVIDER icu ICU_LOCALE {literal(locale)}")
-    if provider == "b" and locale is not None:
-        parts.append(f"LOCALE_PROVIDER builtin BUILTIN_LOCALE {literal(locale)}")
+    if provider is not None:
+        word = PROVIDERS[provider]
+        parts.append(f"LOCALE_PROVIDER {word}")
+        parts += [f"{word.upper()}_LOCALE {literal(locale)}"] if locale is not None else []
+    if icu_rules is not None:
+        parts.append(f"ICU_RULES {literal(icu_rules)}")
     if tablespace is not None:
         parts.append(f"TABLESPACE {identifier(tablespace)}")
     return " ".join(parts)
