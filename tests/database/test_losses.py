@@ -10,9 +10,10 @@ import pytest
 
 from tests.postgres_server import Server, collected, pieces
 from watchdog.clock import Deadline, SystemClock
-from watchdog.database.contents import frozen, measure
+from watchdog.database.contents import frozen
 from watchdog.database.loss import Reference, TableLoss
 from watchdog.database.losses import account, origin, would_displace
+from watchdog.database.measuring import measure
 from watchdog.database.ports import Cluster
 
 pytestmark = pytest.mark.engine

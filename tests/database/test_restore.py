@@ -11,7 +11,8 @@ from tests.postgres_server import Server, collected, pieces
 from watchdog.adapters.process import run
 from watchdog.clock import SystemClock
 from watchdog.database import Contents, Properties, read_properties, restore_beside, side_name
-from watchdog.database.contents import frozen, measure, sequences, server_version
+from watchdog.database.contents import frozen, sequences, server_version
+from watchdog.database.measuring import measure
 from watchdog.database.ports import Cluster
 from watchdog.errors import Corrupt, Refused, StepFailed
 

@@ -53,10 +53,9 @@ def test_ends_all_sessions_of_several_databases_at_once() -> None:
 
 def test_measures_a_table_by_its_columns_in_one_order() -> None:
     assert sql.measure_table("public", "t", ["b", "a"]) == (
-        'SELECT count(*), coalesce(sum(hashtextextended(ROW(t."a", t."b")::text, 0)::numeric), 0)::text'
+        'SELECT count(*), coalesce(sum(hashtextextended(ROW(t."a", t."b")::text, 0)), 0)::text'
         ' FROM ONLY "public"."t" t'
     )
-    assert sql.measure_table("public", "t", None) == 'SELECT count(*), NULL FROM ONLY "public"."t" t'
 
 
 def test_properties_become_statements() -> None:

@@ -15,6 +15,7 @@ from watchdog.backup.backup import Account, Contents, TableCount
 from watchdog.database import contents
 from watchdog.database.fingerprint import fingerprint_in
 from watchdog.database.losses import origin
+from watchdog.database.measuring import measure
 from watchdog.database.ports import Cluster, Session
 from watchdog.database.properties import read_properties
 from watchdog.errors import StepFailed
@@ -63,7 +64,7 @@ class SnapshotDump:
         properties = await read_properties(session, self._database)
         if properties is None:
             raise StepFailed(f"database {self._database} vanished while it was dumped")
-        counted = await contents.measure(session, contents.hashes_for(int(size)))
+        counted = await measure(session, contents.hashes_for(int(size)))
         return Account(
             snapshot=str(snapshot),
             size_bytes=int(size),
@@ -71,7 +72,7 @@ class SnapshotDump:
             properties=asdict(properties),
             contents=Contents(
                 server_version=await contents.server_version(session),
-                tables={name: TableCount(table.rows, table.hash) for name, table in counted.items()},
+                tables={name: TableCount(t.rows, t.hash, t.digest) for name, t in counted.items()},
                 sequences=dict(self._sequences),
             ),
             origin=await origin(session),

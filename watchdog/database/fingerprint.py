@@ -88,7 +88,7 @@ async def fingerprint_in(session: Session) -> str:
     """As `schema_fingerprint`, inside `contents.frozen`: of the same snapshot as the dump."""
     lines = [" | ".join(part or "" for part in row) for row in await session.rows(_LINES, LONG)]
     for schema, name, columns in await session.rows(_migration_tables()):
-        [(rows, digest)] = await session.rows(sql.measure_table(schema, name, columns), LONG)
+        [(rows, digest)] = await session.rows(sql.measure_table(schema, name, columns or []), LONG)
         lines.append(f"applied | {schema} | {name} | {rows} {digest}")
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 

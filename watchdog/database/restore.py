@@ -10,8 +10,9 @@ from datetime import timedelta
 
 from watchdog.clock import Clock, Deadline
 from watchdog.database import sql
-from watchdog.database.contents import Hashes, Measured, differences, survey
+from watchdog.database.contents import Measured, differences
 from watchdog.database.fence import empty
+from watchdog.database.measuring import survey
 from watchdog.database.names import control_database, is_side
 from watchdog.database.plain import guarded
 from watchdog.database.ports import LONG, Cluster, Dump, Format
@@ -72,9 +73,7 @@ async def _prove(cluster: Cluster, side: str, expected: Measured | None) -> None
         await session.execute("ANALYZE", LONG)
         if expected is None:
             return
-        hashed = any(table.hash is not None for table in expected.tables.values())
-        hashes: Hashes = "full" if hashed else "counts"
-        faults = differences(expected, await survey(session, hashes))
+        faults = differences(expected, await survey(session, expected))
     if faults:
         listed = "; ".join(faults[:10]) + (f"; and {len(faults) - 10} more" if len(faults) > 10 else "")
         raise Corrupt(

@@ -151,13 +151,13 @@ SELECT schemaname, sequencename, last_value FROM pg_sequences
 LARGE_OBJECTS = "SELECT count(*) FROM pg_largeobject_metadata"
 
 
-def measure_table(schema: str, table: str, columns: Iterable[str] | None) -> str:
-    """Count the rows of one table; with `columns`, add an order-free hash of their text."""
-    source = f"FROM ONLY {identifier(schema)}.{identifier(table)} t"
-    if columns is None:
-        return f"SELECT count(*), NULL {source}"
+def measure_table(schema: str, table: str, columns: Iterable[str]) -> str:
+    """Count the rows of one table and add an order-free hash of their text; kept as part of fingerprints."""
     row = ", ".join("t." + identifier(column) for column in sorted(columns))
-    return f"SELECT count(*), coalesce(sum(hashtextextended(ROW({row})::text, 0)::numeric), 0)::text {source}"
+    return (
+        f"SELECT count(*), coalesce(sum(hashtextextended(ROW({row})::text, 0)), 0)::text"
+        f" FROM ONLY {identifier(schema)}.{identifier(table)} t"
+    )
 
 
 def _refuse_nul(text: str) -> None:
