@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.postgres_server import server
+from tests.postgres_server import database, server
 
 BASE_IMAGE = "ops-watchdog-demo/base:bookworm"
 
-__all__ = ["docker", "project", "run_service", "server"]
+__all__ = ["database", "docker", "project", "run_service", "server"]
 
 Docker = Callable[..., str]
 """`docker` with the given arguments; its output without the last newline."""
