@@ -128,6 +128,7 @@ class Application:
             progress=progress,
         )
 
+            hashes=settings.backup.hashes,
 
 def _messenger(configuration: Configuration) -> Webhook | None:
     slack = configuration.settings.slack

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.fakes import FakeClock
 from watchdog.backup.backup import Account, Backup, Contents, TableCount
+from watchdog.backup.policy import Hashing
 from watchdog.backup.writer import take
 from watchdog.stack import ConfigFile, Container, Database, Release, ServiceRelease, Stack
 
@@ -83,7 +84,7 @@ class FakeDumper:
             yield self.archive[start : start + 70_000]
         self.fault()
 
-    async def account(self) -> Account:
+    async def account(self, hashes: Hashing) -> Account:
         return ACCOUNT
 
     async def globals(self) -> str:

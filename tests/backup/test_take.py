@@ -16,8 +16,9 @@ from backports import zstd
 
 from tests.backup.sets import ACCOUNT, ARCHIVE, AT, CONTAINERS, RELEASE, STACK, TS, FakeDumper, make
 from tests.fakes import FakeClock
-from watchdog.backup.backup import Level
+from watchdog.backup.backup import Account, Level, TableCount
 from watchdog.backup.catalogue import catalogue
+from watchdog.backup.policy import Hashing
 from watchdog.backup.writer import take
 from watchdog.errors import Refused, StepFailed, Unreachable
 from watchdog.stack import Database
@@ -63,6 +64,26 @@ async def test_compresses_with_a_checksum_and_records_the_hash(tmp_path: Path) -
     assert data[4] & 0b100, "the frame's checksum flag"
     [entry] = [file for file in backup.files if file.name.startswith("db_backup")]
     assert (entry.size_bytes, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+async def test_takes_the_hashes_that_are_asked_for_and_says_which_it_took(tmp_path: Path) -> None:
+    asked, said = [], list[str]()
+
+    class Sampling(FakeDumper):
+        async def account(self, hashes: Hashing) -> Account:
+            asked.append(hashes)
+            tables = {"public.big": TableCount(9, digest="record/64:-5"), "public.t": TableCount(1, "7")}
+            return replace(ACCOUNT, contents=replace(ACCOUNT.contents, tables=tables))
+
+    backup = await take(
+        STACK, None, CONTAINERS, {"shop": Sampling()}, tmp_path, clock=FakeClock(AT), reason="x",
+        disk_reserve=0, hashes="sampled", progress=said.append,
+    )  # fmt: skip
+    assert asked == ["sampled"]
+    assert said[1].endswith("MiB, hashes: sampled")
+    contents = backup.contents("shop")
+    assert contents is not None
+    assert contents.tables["public.big"].digest == "record/64:-5"
 
 
 async def test_is_found_again_as_it_was_made(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_every_section_reaches_the_domain(host: Host) -> None:
         "    deployment: {min_healthy_time: 1s, healthy_deadline: 2m, monitor: 3h, restart_limit: 4,"
         " command_timeout: 5m}\n"
         "    backup: {directory: /backups, daily: off, keep_days: 8, min_keep: 2, compress_after: 1d,"
-        " disk_reserve: 5MiB}\n"
+        " disk_reserve: 5MiB, hashes: sampled}\n"
         "    rollback: {mode: notify, database: if_changed, max_data_loss: 1m, standby: always,"
         " standby_max_size: 7MiB}\n"
     )
@@ -54,6 +54,7 @@ def test_every_section_reaches_the_domain(host: Host) -> None:
     )
     assert (settings.backup.daily, settings.backup.keep) == (None, timedelta(days=8))
     assert (settings.backup.disk_reserve, str(settings.backup.directory)) == (5 * 1024**2, "/backups")
+    assert settings.backup.hashes == "sampled"
     assert settings.rollback == RollbackPolicy(
         Mode.NOTIFY, DatabasePolicy.IF_CHANGED, timedelta(minutes=1), StandbyPolicy.ALWAYS, 7 * 1024**2
     )

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from watchdog.backup.backup import Account, Contents, TableCount
+from watchdog.backup.policy import Hashing
 from watchdog.database import contents
 from watchdog.database.fingerprint import fingerprint_in
 from watchdog.database.losses import origin
@@ -56,7 +57,7 @@ class SnapshotDump:
     def chunks(self) -> AsyncGenerator[bytes, None]:
         return self._cluster.dump(self._database, self._snapshot)
 
-    async def account(self) -> Account:
+    async def account(self, hashes: Hashing) -> Account:
         session = self._session
         [(size, snapshot)] = await session.rows(
             "SELECT pg_database_size(current_database()), pg_current_snapshot()::text"
@@ -64,7 +65,8 @@ class SnapshotDump:
         properties = await read_properties(session, self._database)
         if properties is None:
             raise StepFailed(f"database {self._database} vanished while it was dumped")
-        counted = await measure(session, contents.hashes_for(int(size)))
+        chosen = contents.hashes_for(int(size)) if hashes == "auto" else hashes
+        counted = await measure(session, chosen)
         return Account(
             snapshot=str(snapshot),
             size_bytes=int(size),

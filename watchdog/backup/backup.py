@@ -50,6 +50,11 @@ class TableCount:
     hash: str | None = None
     digest: str | None = None
 
+    @property
+    def sampled(self) -> bool:
+        """Whether the digest is of some rows only."""
+        return self.digest is not None and "/1:" not in self.digest
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -61,6 +66,14 @@ class Contents:
     server_version: int
     tables: Mapping[str, TableCount]
     sequences: Mapping[str, int]
+
+    @property
+    def hashes(self) -> Literal["full", "sampled", "counts"]:
+        """How much of it was hashed."""
+        hashed = [table for table in self.tables.values() if table.hash or table.digest]
+        if any(table.sampled for table in hashed):
+            return "sampled"
+        return "full" if hashed or not self.tables else "counts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from watchdog.backup import streams
 from watchdog.backup.backup import Account, FileEntry
+from watchdog.backup.policy import Hashing
 from watchdog.backup.ports import Dumper
 from watchdog.errors import Refused
 
@@ -21,12 +22,17 @@ LOOK_EVERY = 64 * 1024**2
 
 
 async def dump_to(
-    path: Path, name: str, dumper: Dumper, database: str, reserve_bytes: int = 0
+    path: Path,
+    name: str,
+    dumper: Dumper,
+    database: str,
+    reserve_bytes: int = 0,
+    hashes: Hashing = "auto",
 ) -> tuple[FileEntry, Account]:
     """Write and sync `path`, whose final name will be `name`. Raises `Refused` as soon as less than the
     reserve is free."""
     async with dumper.dumping(database) as dump:
-        account = asyncio.create_task(dump.account())
+        account = asyncio.create_task(dump.account(hashes))
         try:
             chunks = dump.chunks()
             if reserve_bytes:

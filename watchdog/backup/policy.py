@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import time, timedelta
 from pathlib import Path
+from typing import Literal
 
 GIBIBYTE = 1024**3
+
+Hashing = Literal["auto", "full", "sampled", "counts"]
+"""How a dump's account tells one content from another. `auto`: as the database's size allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class BackupPolicy:
         min_keep: but never one of the newest so many.
         compress_after: Uncompressed sets (made by scripts) older than this are compressed.
         disk_reserve: Bytes that must stay free; below it a backup is refused. Nothing is deleted for room.
+        hashes: Of every row, of a sample, or of none: rows are counted in any case.
     """
 
     directory: Path
@@ -29,3 +34,4 @@ class BackupPolicy:
     min_keep: int = 7
     compress_after: timedelta = timedelta(days=7)
     disk_reserve: int = GIBIBYTE
+    hashes: Hashing = "auto"

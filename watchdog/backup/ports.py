@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from watchdog.backup.backup import Account
+from watchdog.backup.policy import Hashing
 
 
 class OpenDump(Protocol):
@@ -16,7 +17,7 @@ class OpenDump(Protocol):
         """The uncompressed archive. Raises after the last chunk where dumping failed."""
         ...
 
-    async def account(self) -> Account:
+    async def account(self, hashes: Hashing) -> Account:
         """What the dump holds; may run while the chunks are read."""
         ...
 

@@ -24,7 +24,7 @@ from watchdog.backup.files import (
 )
 from watchdog.backup.instructions import instructions
 from watchdog.backup.manifest import config_name, from_json, to_json
-from watchdog.backup.policy import GIBIBYTE
+from watchdog.backup.policy import GIBIBYTE, Hashing
 from watchdog.backup.ports import Dumper
 from watchdog.clock import Clock
 from watchdog.errors import Unreachable
@@ -41,6 +41,7 @@ async def take(
     clock: Clock,
     reason: str,
     disk_reserve: int = GIBIBYTE,
+    hashes: Hashing = "auto",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Backup:
     """Write a complete backup, or none. `dumpers` by database name; `disk_reserve` in bytes must stay free.
@@ -52,7 +53,10 @@ async def take(
     _require_databases(stack, containers)
     require_room(directory, disk_reserve)
     async with _new_set(directory, clock) as new:
-        dumps = [await _dump(new, stack, database, dumpers, progress) for database in stack.databases]
+        dumps = [
+            await _dump(new, stack, database, dumpers[database.name], hashes, progress)
+            for database in stack.databases
+        ]
         await _globals(new, stack, dumpers)
         _configuration(new, release, progress)
         new.add(f"containers_{new.timestamp}.txt", _containers_text(containers).encode())
@@ -93,14 +97,16 @@ async def _dump(
     new: NewSet,
     stack: Stack,
     database: Database,
-    dumpers: Mapping[str, Dumper],
+    dumper: Dumper,
+    hashes: Hashing,
     progress: Callable[[str], None],
 ) -> DatabaseDump:
     progress(f"dumping database {database.name}")
     name = dump_name(new.timestamp, database.name if len(stack.databases) > 1 else None)
-    entry, found = await dump_to(new.partial(name), name, dumpers[database.name], database.name)
+    entry, found = await dump_to(new.partial(name), name, dumper, database.name, hashes=hashes)
     new.finish(entry)
-    progress(f"dumped database {database.name}: {entry.size_bytes / 1024**2:.1f} MiB")
+    size = f"{entry.size_bytes / 1024**2:.1f} MiB"
+    progress(f"dumped database {database.name}: {size}, hashes: {found.contents.hashes}")
     return DatabaseDump(database.name, database.server, name, found)
 
 

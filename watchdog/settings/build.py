@@ -150,4 +150,5 @@ def _backup(section: BackupSection, directory: Path) -> BackupPolicy:
         min_keep=section.min_keep,
         compress_after=section.compress_after,
         disk_reserve=section.disk_reserve,
+        hashes=section.hashes,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from watchdog.backup.policy import BackupPolicy
+from watchdog.backup.policy import BackupPolicy, Hashing
 from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.rollback.policy import DatabasePolicy, Mode, RollbackPolicy, StandbyPolicy
 from watchdog.settings.checks import AnyCheck
@@ -73,6 +73,7 @@ class BackupSection(Section):
     min_keep: Count = _BACKUP.min_keep
     compress_after: Duration = _BACKUP.compress_after
     disk_reserve: Size = _BACKUP.disk_reserve
+    hashes: Hashing = _BACKUP.hashes
 
 
 class RollbackSection(Section):
