@@ -26,6 +26,7 @@ from watchdog.backup.writer import take
 from watchdog.clock import SystemClock
 from watchdog.daemon.tools import Tools
 from watchdog.rollback.run import Hands
+from watchdog.rollback.standby import Standbys
 from watchdog.settings.build import StackSettings
 from watchdog.settings.load import Configuration
 from watchdog.stack import Container, Release
@@ -42,6 +43,7 @@ class Application:
         self._docker_host = settings.docker.host
         self._clock = SystemClock()
         self._probes: list[Probes] = []
+        self._standbys: dict[str, Standbys] = {}
         self._engine = DockerEngine(self._docker_host)
         self._ledger = SqliteLedger(settings.state_dir / LEDGER)
         self._lock = FileLock(settings.state_dir / "locks", self._clock)
@@ -97,6 +99,7 @@ class Application:
             clock=self._clock,
             incident_directory=self._configuration.settings.state_dir / "incidents",
             verify_timeout=settings.deployment.healthy_deadline,
+            standbys=self._standbys.setdefault(stack.name, Standbys()),
         )
         make = functools.partial(self._make_backup, settings, clusters)
         return Tools(settings, hands, self._ledger, self._outbox, make)
@@ -125,10 +128,10 @@ class Application:
             clock=self._clock,
             reason=reason,
             disk_reserve=settings.backup.disk_reserve,
+            hashes=settings.backup.hashes,
             progress=progress,
         )
 
-            hashes=settings.backup.hashes,
 
 def _messenger(configuration: Configuration) -> Webhook | None:
     slack = configuration.settings.slack

@@ -53,6 +53,13 @@ def _show(console: Console, status: dict[str, Any]) -> None:
     console.print(_table("check", status["checks"], ("check", "state", "since", "detail")))
     backups = status["backups"]
     console.print(f"backups: {backups['count']} in {backups['directory']}, newest {backups['newest'] or '-'}")
+    if standby := status["standby"]:
+        console.print(f"standby: {_standby(standby)}", markup=False, soft_wrap=True)
+
+
+def _standby(standby: dict[str, Any]) -> str:
+    about = f" for backup {standby['backup']}" if standby["backup"] else ""
+    return f"{standby['state']}{about}" + (f": {standby['reason']}" if standby["reason"] else "")
 
 
 def _show_last(console: Console, what: str, document: dict[str, Any] | None, state: str) -> None:

@@ -62,6 +62,7 @@ class Announcement:
         if reasons := await why_unarmed(guard):
             guard.tell("not_protected", reason="; ".join(reasons))
         deployment = await guard.ask(lambda: self._open(backup))
+        guard.preparer.start(backup, deployment)
         guard.tell("deployment_started", deployment=deployment.id, command=list(shown(self._command.argv)))
         code, why = await self._run_command()
         return await guard.ask(lambda: self._command_ended(code, why))
@@ -156,6 +157,7 @@ class Announcement:
         watch.deployment = deployment
         await guard.take_for_granted(deployment)
         self.under_way = False
+        guard.preparer.tidy()
         if self._superseded:
             guard.conductor.settle(self._superseded.id, "superseded")
         return deployment
@@ -183,6 +185,7 @@ class Announcement:
             Progress(healthy_at=before.healthy_at if before else None),
         )
         self.under_way = False
+        guard.preparer.tidy(gone=self._backup.timestamp if self._backup else "")
         guard.tools.outbox.wake()
         guard.tell("not_rolled_back", deployment=ended.id, reason=f"{why}; {NOTHING_CHANGED}")
         guard.conductor.settle(ended.id, "failed")

@@ -1,4 +1,7 @@
-"""Tidying up after a new backup: retention and compression. Never while an operation needs the sets."""
+"""Tidying up: retention and compression after a new backup, and each hour the copies that were left over.
+
+Never while an operation needs them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from watchdog.backup.catalogue import catalogue
 from watchdog.backup.compress import compress_old
 from watchdog.backup.retention import expired, prune
 from watchdog.daemon.guard import Guard
+from watchdog.daemon.preparing import unneeded_copies
 
 
 async def tidy(guard: Guard) -> dict[str, Any]:
@@ -29,11 +33,20 @@ async def _tidy(guard: Guard) -> dict[str, Any]:
     return {"removed": list(removed), "compressed": list(compressed)}
 
 
+async def sweep(guard: Guard) -> None:
+    """Drop the copies of databases that a dead process left, or that nobody wants any more; nobody waits."""
+    if guard.tools.settings.stack.databases and await unneeded_copies(guard):
+        await guard.conductor.run("dropping leftover copies", guard.preparer.sweep(), gives_way=True)
+
+
 async def protected_timestamps(guard: Guard) -> frozenset[str]:
-    """Backups that an open deployment or rollback names, and the one before the last known good release."""
+    """Backups that an open deployment or rollback names, or whose copy stands by or is in the making; and the
+    one before the last known good release.
+    """
     ledger = guard.tools.ledger
     operations = await ledger.operations(guard.name, limit=5)
     named = {operation.backup for operation in operations if operation.open}
+    named |= {guard.tools.hands.standbys.making, *await guard.preparer.needed()}
     if guard.watch.deployment is not None:
         named.add(guard.watch.deployment.backup)
     if guard.watch.good is not None:

@@ -275,6 +275,7 @@ class Conductor:
     async def stop(self) -> None:
         """Cut what is under way: the journal lets the next start go on."""
         await self._guard.capturer.stop()
+        await self._guard.preparer.stop()
         tasks = self._tasks()
         for task in tasks:
             task.cancel()

@@ -22,6 +22,7 @@ from watchdog.daemon.conducting import Conductor
 from watchdog.daemon.judging import judge
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Progress, Tick
 from watchdog.daemon.observing import notice
+from watchdog.daemon.preparing import Preparer
 from watchdog.daemon.remembering import notice_lost_command, remember
 from watchdog.daemon.tools import Tools
 from watchdog.daemon.watch import Identities, Watch
@@ -55,6 +56,7 @@ class Guard:
         self.watch = Watch(checking.carried_over({}, tools.settings.checks))
         self.conductor = Conductor(self)
         self.capturer = Capturer(self)
+        self.preparer = Preparer(self)
         self._progressed_at = tools.hands.clock.monotonic()
         self.adopted = asyncio.Event()
         self.began_at = tools.hands.clock.now()

@@ -1,4 +1,4 @@
-"""The chores: daily backups, then retention and compression, by APScheduler.
+"""The chores: daily backups, then retention and compression; hourly the copies left over; by APScheduler.
 
 Jobs only start our own work and return. Times are UTC: an hour that daylight saving repeats or skips would
 fire twice or never. A job that was missed while the host slept runs once when it wakes.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from watchdog.alert.alert import Level
-from watchdog.daemon.chores import tidy
+from watchdog.daemon.chores import sweep, tidy
 from watchdog.daemon.guard import Guard
 from watchdog.errors import Busy, WatchdogError
 
@@ -46,6 +46,14 @@ class Schedule:
         """Take the times from the configuration as it is now."""
         self._scheduler.remove_all_jobs()
         for guard in self._guards.values():
+            self._scheduler.add_job(
+                self._hourly,
+                "interval",
+                hours=1,
+                args=[guard.name],
+                id=f"{guard.name} hourly",
+                next_run_time=datetime.now(UTC),  # what a dead process left is dropped at the start
+            )
             daily = guard.tools.settings.backup.daily
             if daily is not None:
                 self._scheduler.add_job(
@@ -69,6 +77,19 @@ class Schedule:
         guard = self._guards.get(stack)
         if guard is not None:
             await daily(guard)
+
+    async def _hourly(self, stack: str) -> None:
+        guard = self._guards.get(stack)
+        if guard is not None:
+            await hourly(guard)
+
+
+async def hourly(guard: Guard) -> None:
+    """What a busy stack or a server that is down leaves is left to the next hour."""
+    try:
+        await sweep(guard)
+    except WatchdogError as error:
+        log.warning("copies_not_swept", stack=guard.name, reason=str(error))
 
 
 async def daily(guard: Guard) -> None:

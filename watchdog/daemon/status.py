@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from watchdog.backup.catalogue import catalogue
+from watchdog.daemon.preparing import standby
 from watchdog.errors import WatchdogError
 from watchdog.health.streak import CheckState
 from watchdog.rollback.armed import Situation, unarmed
@@ -76,6 +77,7 @@ async def status(guard: Guard) -> dict[str, Any]:
         "services": [_service(container) for container in watch.containers if not container.one_off],
         "checks": [_check(state) for state in watch.checks.values()],
         "backups": _backups(guard),
+        "standby": await standby(guard),
     }
 
 

@@ -69,6 +69,7 @@ async def undecided(guard: Guard, deployment: Deployment, found: Verdict, now: d
     told = alert(guard.name, Level.WARNING, title, "\n".join(reasons), now)
     await guard.take_for_granted(ended, told, lost=True)
     guard.watch.deployment, guard.watch.progress = None, Progress()
+    guard.preparer.tidy()
     guard.tell("deployment_undecided", deployment=deployment.id, reasons=list(reasons))
     guard.tools.outbox.wake()
     guard.conductor.settle(deployment.id, "undecided")
@@ -83,6 +84,7 @@ async def _close(guard: Guard, deployment: Deployment, now: datetime) -> None:
     else:
         await _mark_good(guard, watch.release, f"healthy through the window of {deployment.id}", ended)
     watch.deployment, watch.progress = None, Progress()
+    guard.preparer.tidy()
     guard.tell("deployment_good", deployment=deployment.id)
 
 
@@ -107,6 +109,7 @@ async def after_rollback(guard: Guard, operation: Operation) -> None:
     target = await ledger.release(operation.target_release)
     rejected = _rejected(guard, operation, target)
     await guard.take_for_granted(*records, *rejected, lost=bool(rejected))
+    guard.preparer.tidy()
 
 
 def _rejected(guard: Guard, operation: Operation, target: Release | None) -> list[Record]:

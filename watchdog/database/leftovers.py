@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from watchdog.clock import Clock, parse_timestamp
 from watchdog.database import sql
-from watchdog.database.names import application_name, control_database, side_name, standby_name
+from watchdog.database.names import application_name, control_database, side_name, standby_name, verify_name
 from watchdog.database.ports import Cluster
 from watchdog.database.restore import discard_side
 
@@ -39,24 +39,29 @@ class Copy:
 
 
 def copies_of(live: str, names: Iterable[str]) -> list[Copy]:
-    """Those of the names that `side_name` or `standby_name` made for this live database."""
+    """Those of the names that we made for copies of this live database; a displaced one is no copy."""
     return [copy for name in sorted(names) if (copy := _copy_of(live, name)) is not None]
 
 
 def may_go(
-    copies: Sequence[Copy], needed: Collection[str], making: str = "", *, halves: bool = True
+    copies: Sequence[Copy],
+    needed: Collection[str],
+    making: str = "",
+    abandoned: Collection[str] | None = None,
 ) -> list[Copy]:
-    """The copies that nobody needs; `needed` and `making` (now) are timestamps.
+    """The copies that nobody needs; all others are timestamps of backups.
 
-    Without `halves` only whole ones: a half one may be somebody's work, unless the stack's lock is held. What
-    a stranger is connected to stays until he has gone.
+    A half copy may be somebody's work: only those `abandoned` go, or all where that is None because the
+    stack's lock is held; never the one in the `making`. What a stranger is connected to stays until he left.
     """
     return [
         copy
         for copy in copies
         if copy.timestamp != making
         and not copy.strangers
-        and (copy.timestamp not in needed if copy.proven else halves)
+        and (
+            copy.timestamp not in needed if copy.proven else abandoned is None or copy.timestamp in abandoned
+        )
     ]
 
 
@@ -90,11 +95,11 @@ def _details(names: Iterable[str]) -> str:
 
 
 def _copy_of(live: str, name: str) -> Copy | None:
-    found = _STAMP.search(name)
-    if found is None or name not in (standby_name(live, found[0]), side_name(live, found[0])):
+    stamp = found[0] if (found := _STAMP.search(name)) else ""
+    if name not in (make(live, stamp) for make in (side_name, standby_name, verify_name)):
         return None
     try:
-        parse_timestamp(found[0])
+        parse_timestamp(stamp)
     except ValueError:
         return None
-    return Copy(name, found[0], proven=name == standby_name(live, found[0]))
+    return Copy(name, stamp, proven=name == standby_name(live, stamp))

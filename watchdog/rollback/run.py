@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from watchdog.clock import Clock
 from watchdog.database.ports import Cluster
 from watchdog.health.check import Check, Prober
 from watchdog.rollback.operation import Facts, Operation
+from watchdog.rollback.standby import Standbys
 from watchdog.stack import Container, Database, Engine, Orchestrator, Release, Stack
 
 RESTART_TIMEOUT = timedelta(minutes=10)
@@ -38,7 +39,10 @@ class Lock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Everything a step may touch, for one stack. Built in `app`, the same for daemon and command line."""
+    """Everything a step may touch, for one stack. Built in `app`, the same for daemon and command line.
+
+    `standbys` is the same object for a stack's whole life: after a reload a copy may still be in the making.
+    """
 
     stack: Stack
     checks: tuple[Check, ...]
@@ -50,6 +54,7 @@ class Hands:
     clock: Clock
     incident_directory: Path
     verify_timeout: timedelta = timedelta(minutes=5)
+    standbys: Standbys = field(default_factory=Standbys)
 
 
 @dataclass(frozen=True, slots=True)
