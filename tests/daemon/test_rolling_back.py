@@ -8,7 +8,7 @@ from tests.daemon.house import LOOK, House
 from watchdog.adapters.file_lock import FileLock
 from watchdog.adapters.sqlite_ledger import SqliteLedger
 from watchdog.daemon.guard import Guard
-from watchdog.daemon.requests import choose
+from watchdog.daemon.wanting import choose
 from watchdog.deploy.deployment import Phase
 from watchdog.errors import WatchdogError
 from watchdog.rollback.ledger import Record, Standing

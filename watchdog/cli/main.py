@@ -93,6 +93,8 @@ def backups_list(context: Context, stack: str | None, as_json: bool) -> None:
     "--backup-timestamp", metavar="TS", help="Which backup (YYYYMMDD_HHMMSS) [default: the newest]."
 )
 @click.option("--keep-database", is_flag=True, help="Images and configuration only.")
+@click.option("--database-only", is_flag=True, help="The database only; the same containers start again.")
+@click.option("--undo", metavar="ID", help="Bring back what this rollback replaced and displaced.")
 @click.option("--plan", is_flag=True, help="Show what would be done and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json

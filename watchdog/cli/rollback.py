@@ -24,6 +24,8 @@ async def rollback(
     *,
     backup_timestamp: str | None,
     keep_database: bool,
+    database_only: bool,
+    undo: str | None,
     plan: bool,
     yes: bool,
     as_json: bool,
@@ -34,6 +36,8 @@ async def rollback(
         "stack": stack,
         "backup_timestamp": backup_timestamp,
         "keep_database": keep_database,
+        "database_only": database_only,
+        "undo": undo,
     }
     if plan or not yes:
         shown = await talk(context, {**request, "plan": True}, Printer(quiet=True))
@@ -41,7 +45,8 @@ async def rollback(
         if plan:
             return REFUSED if shown["obstacles"] else 0
         _ask()
-        request["backup_timestamp"] = shown["backup_chosen"]  # what was shown is what is done
+        if undo is None:
+            request["backup_timestamp"] = shown["backup_chosen"]  # what was shown is what is done
     result = await talk(context, request, Printer(quiet=as_json))
     if as_json:
         click.echo(json.dumps(result))
@@ -61,12 +66,13 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(plan))
         return
     click.echo(f"Plan: {' → '.join(step.replace('_', ' ') for step in plan['plan'])}")
-    click.echo(f"To release {plan['release']}")
-    if plan["databases"]:
-        click.echo(
-            f"Database {', '.join(plan['databases'])}: backup {plan['backup']}, {plan['backup_age']} old"
-        )
-    else:
+    kept = "Release: what runs stays; the same containers are started again"
+    click.echo(kept if "revert_compose" not in plan["plan"] else f"To release {plan['release']}")
+    for database in plan["databases"]:
+        comes = plan["returning"].get(database)
+        back = f"{comes} comes back" if comes else f"backup {plan['backup']}, {plan['backup_age']} old"
+        click.echo(f"Database {database}: {back}")
+    if not plan["databases"]:
         click.echo("Database: kept as it is")
     for change in plan["images"]:
         click.echo(f"Image of {change['service']}: {(change['from'] or 'none')[:19]} → {change['to'][:19]}")

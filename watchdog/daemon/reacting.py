@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,13 +95,17 @@ async def _plan(tools: Tools, deployment: Deployment, target: Target) -> str:
 
 async def schema_changed(tools: Tools, backup: Backup) -> bool:
     """Whether a live schema differs from the backup's; one that cannot be read in time counts as changed."""
+    live = await live_schemas(tools)
+    return any(schema is None or schema != backup.schema(name) for name, schema in live.items())
+
+
+async def live_schemas(tools: Tools) -> dict[str, str | None]:
+    """Each database's schema as it is now, by fingerprint; None where it cannot be read in time."""
+    found: dict[str, str | None] = {}
     for database in tools.settings.stack.databases:
-        try:
+        found[database.name] = None
+        with contextlib.suppress(WatchdogError, TimeoutError):
             cluster = await tools.hands.clusters.of(database)
             async with asyncio.timeout(READ_WITHIN), cluster.connect(database.name) as session:
-                live = await schema_fingerprint(session)
-        except (WatchdogError, TimeoutError):
-            return True
-        if live != backup.schema(database.name):
-            return True
-    return False
+                found[database.name] = await schema_fingerprint(session)
+    return found

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from watchdog.backup.catalogue import catalogue, find
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.status import status
+from watchdog.daemon.wanting import decide
 from watchdog.deploy.caller import caller as process
 from watchdog.deploy.command import shown
 from watchdog.errors import UsageError, WatchdogError
 from watchdog.rollback.ledger import Audit
-from watchdog.rollback.operate import Request
 from watchdog.rollback.operation import Operation
 from watchdog.rollback.printout import printout
-from watchdog.rollback.target import Target, newest_target, requested_target
 
 END_LIMIT = timedelta(seconds=30)
 """The client sends TERM and, 5 s later, KILL; one that is itself stopped must not hold up a rollback."""
@@ -111,29 +109,14 @@ async def deploy(guard: Guard, arguments: Arguments, channel: Channel, caller: C
 
 
 async def rollback(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
-    target = await choose(guard, arguments.get("backup_timestamp"))
-    plan = "keep database" if arguments.get("keep_database") or target.backup is None else "full"
-    if not guard.tools.settings.stack.databases:
-        plan = "keep database"
+    request = await decide(guard, arguments, str(caller), caller.name)
     if arguments.get("plan"):
-        document = await printout(guard.tools.hands, target, plan)
-        return {**document, "backup_chosen": target.backup.timestamp if target.backup else None}
+        return await printout(guard.tools.hands, request)
     stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
     try:
-        request = Request(target, plan, str(caller), (f"wanted by {caller.name}",), guard.watch.deployment)
         return outcome(await guard.conductor.roll_back(request))
     finally:
         stop_listening()
-
-
-async def choose(guard: Guard, timestamp: object) -> Target:
-    """The target that a person named, or the newest that makes sense."""
-    backups = catalogue(guard.tools.settings.backup.directory)
-    if timestamp is not None:
-        return requested_target(find(guard.tools.settings.backup.directory, str(timestamp)))
-    marks = await guard.tools.ledger.marks(guard.name)
-    await guard.look_now()
-    return newest_target(backups, marks, guard.watch.fingerprint)
 
 
 def outcome(operation: Operation) -> dict[str, Any]:

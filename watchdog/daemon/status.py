@@ -9,7 +9,7 @@ from watchdog.daemon.preparing import standby
 from watchdog.errors import WatchdogError
 from watchdog.health.streak import CheckState
 from watchdog.rollback.armed import Situation, unarmed
-from watchdog.rollback.steps.preflight import obstacles
+from watchdog.rollback.steps.databases import obstacles
 from watchdog.stack import Container
 
 if TYPE_CHECKING:  # the guard asks for its own status

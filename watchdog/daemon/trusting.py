@@ -107,19 +107,30 @@ async def after_rollback(guard: Guard, operation: Operation) -> None:
         records.append(replace(failed, ended_at=operation.ended_at))
         watch.deployment = None
     target = await ledger.release(operation.target_release)
-    rejected = _rejected(guard, operation, target)
-    await guard.take_for_granted(*records, *rejected, lost=bool(rejected))
+    marks = _marks(guard, operation, target)
+    await guard.take_for_granted(*records, *marks, lost=_loses_trust(guard, operation, target))
     guard.preparer.tidy()
 
 
-def _rejected(guard: Guard, operation: Operation, target: Release | None) -> list[Record]:
-    """What a person rolled back from is no target any more; what came back has to show itself."""
+def _loses_trust(guard: Guard, operation: Operation, target: Release | None) -> bool:
+    """Another release than the good one runs now, or may: it has to show itself before it is a target."""
     good = guard.watch.good
-    if operation.outcome is not Ended.SUCCEEDED or target is None:
+    if good is None or target is None or operation.outcome not in {Ended.SUCCEEDED, Ended.HELD}:
+        return False
+    return good.fingerprint != target.fingerprint
+
+
+def _marks(guard: Guard, operation: Operation, target: Release | None) -> list[Record]:
+    """What a person rolled back from is no target any more; what an undo brought back failed no more."""
+    good, now = guard.watch.good, guard.tools.hands.clock.now()
+    if operation.outcome is not Ended.SUCCEEDED or target is None or operation.keeps_release:
         return []
+    if operation.undoes is not None:
+        reason = f"{operation.undoes} undone by {operation.actor}"
+        return [Mark(guard.name, target.fingerprint, Standing.CLEARED, now, reason)]
     if good is None or good.fingerprint == target.fingerprint:
         return []
-    reason, now = f"rolled back by {operation.actor}", guard.tools.hands.clock.now()
+    reason = f"rolled back by {operation.actor}"
     return [Mark(guard.name, good.fingerprint, Standing.FAILED, now, reason)]
 
 

@@ -18,10 +18,11 @@ from watchdog.stack import Release
 
 
 class Standing(StrEnum):
-    """What is known of a release by experience."""
+    """What is known of a release by experience. CLEARED: a person brought a failed one back by an undo."""
 
     GOOD = "good"
     FAILED = "failed"
+    CLEARED = "cleared"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -28,6 +28,7 @@ from watchdog.rollback.report import describe, displaced, finished, started
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.target import Target
 from watchdog.rollback.way_out import way_out
+from watchdog.stack import Release
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,11 @@ EVIDENCE_LIMIT = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A decided rollback."""
+    """A decided rollback.
+
+    `running`: the fingerprint of what runs, and its release where it was captured. `undoes`, `returning`: see
+    `Operation`.
+    """
 
     target: Target
     plan: str
@@ -47,11 +52,15 @@ class Request:
     reasons: tuple[str, ...]
     deployment: Deployment | None = None
     failed_fingerprint: str = ""
+    running: tuple[str, Release | None] = ("", None)
+    undoes: str | None = None
+    returning: Mapping[str, str] = field(default_factory=dict)
 
 
 async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake: Wake) -> Operation:
     """Open a rollback, carry it out, and return how it ended. `wake` is called when an alert was written."""
     now, undone = hands.clock.now(), request.deployment
+    fingerprint, captured = request.running
     backup = request.target.backup if request.plan != "keep database" else None
     operation = Operation(
         id=await _unused_id(ledger, f"{timestamp(now)}-{hands.stack.name}"),
@@ -65,8 +74,15 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
         started_at=now,
         excused=tuple(sorted(undone.baseline_red)) if undone else (),
         excused_services=tuple(sorted(undone.baseline_unhealthy)) if undone else (),
+        from_release=captured.id if captured else None,
+        from_fingerprint=fingerprint,
+        target_fingerprint=request.target.release.fingerprint,
+        undoes=request.undoes,
+        returning=request.returning,
     )
-    records: list[Record] = [request.target.release, operation, _audit(operation, now), started(operation)]
+    records: list[Record] = [operation, _audit(operation, now), started(operation)]
+    if request.target.release.files:  # of what was never captured, only the containers are known
+        records.append(request.target.release)
     if request.failed_fingerprint:
         reason = "; ".join(request.reasons)
         records.append(Mark(operation.stack, request.failed_fingerprint, Standing.FAILED, now, reason))
@@ -131,7 +147,7 @@ async def _close(ended: Operation, run: Run, ledger: Ledger) -> None:
     records: list[Record] = [ended, _audit(ended, run.hands.clock.now()), told]
     deployment = await ledger.deployment(ended.deployment) if ended.deployment else None
     if deployment is not None and ended.outcome is not Outcome.REFUSED:
-        phase = Phase.ROLLED_BACK if ended.outcome is Outcome.SUCCEEDED else Phase.FAILED
+        phase = _phase(ended)
         records.append(replace(deployment, phase=phase, ended_at=ended.ended_at))
     await ledger.write(*records)
     if ended.outcome is Outcome.SUCCEEDED:
@@ -140,6 +156,13 @@ async def _close(ended: Operation, run: Run, ledger: Ledger) -> None:
         write_incident(describe(ended, steps, todo), run.directory)
     except OSError as error:
         log.error("incident_not_written", directory=str(run.directory), reason=str(error))
+
+
+def _phase(ended: Operation) -> Phase:
+    """How the deployment ends whose rollback ended so; without its data it was neither good nor bad."""
+    if ended.outcome is not Outcome.SUCCEEDED:
+        return Phase.FAILED
+    return Phase.UNDECIDED if ended.keeps_release else Phase.ROLLED_BACK
 
 
 async def _reopen(run: Run, former: Facts) -> None:

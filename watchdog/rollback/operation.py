@@ -11,6 +11,9 @@ from typing import Any
 Facts = Mapping[str, Any]
 """What a step found out or decided, as JSON values: a later step, or the next process, reads it."""
 
+KEEPS_RELEASE = frozenset({"database only", "undo database only"})
+"""Plans that change the database alone: the containers that were stopped are started again."""
+
 
 class Outcome(StrEnum):
     """How a rollback stands. The four ends are the design's words."""
@@ -35,6 +38,11 @@ class Operation:
         excused, excused_services: Required checks, and services by their own health check, that were bad
             before the deployment already: the rollback need not turn them green.
         detail: For an end that is not success: what went wrong and what to do.
+        from_release, from_fingerprint: What ran when it began, for the undo; the release is None where it
+            was not captured.
+        target_fingerprint: Of the release to go back to.
+        undoes: The operation that this one undoes.
+        returning: For an undo: live database to the displaced one that comes back in its place.
     """
 
     id: str
@@ -51,6 +59,16 @@ class Operation:
     detail: str = ""
     excused: tuple[str, ...] = ()
     excused_services: tuple[str, ...] = ()
+    from_release: str | None = None
+    from_fingerprint: str = ""
+    target_fingerprint: str = ""
+    undoes: str | None = None
+    returning: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def keeps_release(self) -> bool:
+        """Images and files stay as they are."""
+        return self.plan in KEEPS_RELEASE
 
     @property
     def open(self) -> bool:

@@ -8,7 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from watchdog.rollback.operation import Operation
+from watchdog.backup.backup import Backup
+from watchdog.rollback.operate import Request
+from watchdog.rollback.operation import KEEPS_RELEASE, Operation
 from watchdog.rollback.plan import PLANS
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.steps.preflight import free_bytes, lacks, room_for_journal
@@ -16,27 +18,37 @@ from watchdog.rollback.steps.revert import differs
 from watchdog.rollback.target import Target
 
 
-async def printout(hands: Hands, target: Target, plan: str) -> dict[str, Any]:
+async def printout(hands: Hands, request: Request) -> dict[str, Any]:
     """What would be done, as a JSON-able document; `obstacles` is empty where it could be done now."""
+    target, plan = request.target, request.plan
+    backup = target.backup if plan != "keep database" else None
+    keeps_release = plan in KEEPS_RELEASE
+    return {
+        "plan": [step.__name__ for step in PLANS[plan]],
+        "release": target.release.id or None,
+        "undoes": request.undoes,
+        "backup_chosen": target.backup.timestamp if target.backup else None,
+        "backup": target.backup.timestamp if target.backup else None,
+        "backup_at": target.backup.at.isoformat() if target.backup else None,
+        "backup_age": _age(hands.clock.now() - target.backup.at) if target.backup else None,
+        "databases": [d.name for d in hands.stack.databases if backup or d.name in request.returning],
+        "returning": dict(request.returning),
+        "files": [] if keeps_release else [str(f.path) for f in target.release.files if differs(f)],
+        "images": [] if keeps_release else await _images(hands, target),
+        "not_rolled_back": "volumes other than the database's, external services, caches, mail already sent",
+        "obstacles": await _obstacles(hands, request, backup),
+    }
+
+
+async def _images(hands: Hands, target: Target) -> list[dict[str, str | None]]:
     running = {c.service: c for c in await hands.engine.containers(hands.stack.project) if not c.one_off}
-    images = []
+    images: list[dict[str, str | None]] = []
     for service in target.release.services:
         container = running.get(service.service)
         if container is None or container.image_id != service.image_id:
             before = container.image_id if container else None
             images.append({"service": service.service, "from": before, "to": service.image_id})
-    return {
-        "plan": [step.__name__ for step in PLANS[plan]],
-        "release": target.release.id,
-        "backup": target.backup.timestamp if target.backup else None,
-        "backup_at": target.backup.at.isoformat() if target.backup else None,
-        "backup_age": _age(hands.clock.now() - target.backup.at) if target.backup else None,
-        "databases": [d.name for d in hands.stack.databases] if plan != "keep database" else [],
-        "files": [str(file.path) for file in target.release.files if differs(file)],
-        "images": images,
-        "not_rolled_back": "volumes other than the database's, external services, caches, mail already sent",
-        "obstacles": await _obstacles(hands, target, plan),
-    }
+    return images
 
 
 def _age(age: timedelta) -> str:
@@ -47,13 +59,14 @@ def _age(age: timedelta) -> str:
     return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{age.days} days"
 
 
-async def _obstacles(hands: Hands, target: Target, plan: str) -> list[str]:
+async def _obstacles(hands: Hands, request: Request, backup: Backup | None) -> list[str]:
     """All that preflight would refuse for; its copies of the files are made elsewhere and removed again."""
     room = room_for_journal(hands.incident_directory, free_bytes(hands.incident_directory))
     with TemporaryDirectory(prefix="ops-watchdog-plan-") as directory:
-        now, backup = hands.clock.now(), target.backup if plan != "keep database" else None
+        now, stack, release = hands.clock.now(), hands.stack.name, request.target.release
         stamp = backup.timestamp if backup else None
-        imagined = Operation("plan", hands.stack.name, plan, target.release.id, stamp, None, "", (), now)
+        imagined = Operation("plan", stack, request.plan, release.id, stamp, None, "", (), now)
+        imagined = replace(imagined, returning=request.returning)
         there = replace(hands, incident_directory=Path(directory))
-        found = await lacks(Run(there, imagined, target.release, backup, {}))
+        found = await lacks(Run(there, imagined, release, backup, {}))
     return [room, *found] if room else found

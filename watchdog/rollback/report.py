@@ -19,12 +19,12 @@ ADVICE = {
     Outcome.ABORTED: "Nothing was replaced and what ran before runs again.",
     Outcome.HELD: "Services are left as they are and nothing was destroyed. Mend the cause, then go on.",
 }
+DATABASE_KEPT = "none: the database is kept"
 
 
 def displaced(steps: tuple[StepRecord, ...]) -> Facts:
     """Each database that was swapped, to the name under which its former state stays."""
-    found: Facts = next((s.facts.get("displaced", {}) for s in steps if s.step == "restore_database"), {})
-    return dict(found)
+    return {live: name for step in steps for live, name in step.facts.get("displaced", {}).items()}
 
 
 def describe(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence[str] = ()) -> Incident:
@@ -67,7 +67,7 @@ def finished(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence
         _excuses(operation),
         ADVICE.get(operation.outcome, ""),
         *todo,
-        *_displaced_lines(displaced(steps)),
+        *_displaced_lines(operation, displaced(steps)),
     ]
     text = "\n".join(part for part in parts if part)
     title = f"rollback {operation.outcome} after {seconds:.1f} s"
@@ -75,14 +75,18 @@ def finished(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence
     return alert(operation.stack, LEVELS[operation.outcome], title, text, at, _fields(operation))
 
 
-def _displaced_lines(former: Facts) -> list[str]:
-    return [f"Rows written after the backup are kept in database {name}." for name in former.values()]
+def _displaced_lines(operation: Operation, former: Facts) -> list[str]:
+    what = "What was live before the undo is" if operation.undoes else "Rows written after the backup are"
+    return [f"{what} kept in database {name}." for name in former.values()]
 
 
 def _fields(operation: Operation) -> tuple[tuple[str, str], ...]:
+    returning = ", ".join(operation.returning.values())
+    release = operation.target_release or "none: what runs stays"
     return (
         ("Incident", operation.id),
-        ("Goes back to", operation.target_release),
-        ("Backup", operation.backup or "none: the database is kept"),
+        *((("Undoes", operation.undoes),) if operation.undoes else ()),
+        ("Goes back to", release),
+        ("Backup", operation.backup or (f"none: {returning} comes back" if returning else DATABASE_KEPT)),
         ("Wanted by", operation.actor),
     )

@@ -76,6 +76,11 @@ class Run:
         return self.backup is not None and bool(self.stack.databases)
 
     @property
+    def swaps_database(self) -> bool:
+        """Another database comes to stand under the live one's name: a backup's, or a displaced one."""
+        return self.restores_database or bool(self.operation.returning)
+
+    @property
     def directory(self) -> Path:
         """Where the incident's files lie."""
         return self.hands.incident_directory / self.operation.id

@@ -15,7 +15,7 @@ from watchdog.errors import Refused
 from watchdog.rollback.ledger import Mark, Standing
 from watchdog.rollback.operation import Operation, Outcome
 from watchdog.rollback.policy import DatabasePolicy, RollbackPolicy
-from watchdog.stack import Release
+from watchdog.stack import Container, Release, ServiceRelease, Stack
 
 AUTOMATIC = "automatic"
 DAY = timedelta(hours=24)
@@ -95,13 +95,43 @@ def requested_target(backup: Backup) -> Target:
     return Target(backup.release, backup)
 
 
+def database_only_target(
+    backup: Backup, release: Release, running: str, live: Mapping[str, str | None]
+) -> Target:
+    """The backup's databases under the release that runs, where both fit each other (design rule 4).
+
+    `release` is what runs, `running` its fingerprint; `live` is the schema's fingerprint of each database,
+    None where it cannot be read. Nobody knows the schema of a set made by a script: a person chose it.
+    """
+    if backup.release is not None and backup.release.fingerprint == running:
+        return Target(release, backup)
+    if not backup.dumps or all(schema == backup.schema(name) for name, schema in live.items()):
+        return Target(release, backup)
+    unread = sorted(name for name, schema in live.items() if schema is None)
+    why = f"the schema of {', '.join(unread)} cannot be read" if unread else "its schema is another one"
+    raise Refused(
+        f"backup {backup.timestamp} is of another release than the one that runs, and {why}: what runs must "
+        f"not meet it; roll the release back too (without --database-only), or choose another backup"
+    )
+
+
+def as_it_runs(stack: Stack, containers: Iterable[Container], at: datetime) -> Release:
+    """What runs, where it was not captured: known by its containers, its files by nobody."""
+    services = tuple(
+        ServiceRelease(c.service, c.image, c.image_id, c.config_hash, running=not c.ended)
+        for c in sorted(containers, key=lambda c: c.service)
+        if not c.one_off
+    )
+    return Release("", stack.name, at, services, ())
+
+
 def newest_target(backups: Sequence[Backup], marks: Mapping[str, Mark], running: str) -> Target:
     """For a person who names none: the newest complete backup of another release that did not fail."""
     for backup in backups:
         if not backup.complete or backup.release is None or backup.release.fingerprint == running:
             continue
         mark = marks.get(backup.release.fingerprint)
-        if mark is None or mark.standing is Standing.GOOD:
+        if mark is None or mark.standing is not Standing.FAILED:
             return Target(backup.release, backup)
     raise Refused(
         "no backup holds another release than the one that runs; name one with --backup-timestamp to restore "

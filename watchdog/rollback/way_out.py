@@ -34,11 +34,20 @@ async def way_out(run: Run, restored: bool) -> tuple[str, ...]:
 
 
 def go_on_command(run: Run, restored: bool) -> str:
-    """The rollback again, to the same backup; it lifts the fence when images and files match."""
-    argv = ["ops-watchdog", "rollback", "--yes", "--stack", run.stack.name]
+    """The rollback again, to the same pair; it lifts the fence when images and files match.
+
+    Where only the database was exchanged, what is left to do is to start what was stopped.
+    """
+    operation, argv = run.operation, ["ops-watchdog", "rollback", "--yes", "--stack", run.stack.name]
+    if operation.keeps_release and restored:
+        return shlex.join(["docker", "compose", "--project-name", run.stack.project, "start"])
+    if operation.undoes is not None:
+        return shlex.join([*argv, "--undo", operation.undoes])
     if run.backup is not None:
         argv += ["--backup-timestamp", run.backup.timestamp]
-    if restored or run.operation.backup is None:
+    if operation.keeps_release:
+        argv.append("--database-only")
+    elif restored or operation.backup is None:
         argv.append("--keep-database")
     return shlex.join(argv)
 

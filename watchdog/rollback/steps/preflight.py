@@ -8,15 +8,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import check_files
-from watchdog.clock import timestamp
-from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
-from watchdog.database.names import displaced_name, standby_name
 from watchdog.errors import Refused, StepFailed, WatchdogError
-from watchdog.rollback.run import Hands, Run
+from watchdog.rollback.run import Run
+from watchdog.rollback.steps.databases import copies, obstacles, obstacles_to_return
 from watchdog.rollback.steps.rehearse import rehearse
 from watchdog.stack import Container, Release, ServiceRelease
+
+REMEMBERED = (
+    "id",
+    "service",
+    "image",
+    "image_id",
+    "config_hash",
+    "state",
+    "exit_code",
+    "restart_policy",
+    "restart_retries",
+    "one_off",
+)
+"""Of each container, for the steps that follow and for the undo. Never its environment: it holds secrets."""
 
 JOURNAL_ROOM = 64 * 1024**2
 """Bytes: steps, copies of files and SQLite's log take a few MiB; a full disk would end a run half-way."""
@@ -26,8 +37,7 @@ async def preflight(run: Run) -> dict[str, Any]:
     """Facts: `containers` (what will be stopped, and its restart policies), `databases` (names)."""
     for require in (_require_room, _bring_images, *REQUIREMENTS):
         await require(run)
-    databases = _names(run, run.backup) if run.backup else {}
-    return {"containers": [_remember(c) for c in await run.containers()], "databases": databases}
+    return {"containers": [_remember(c) for c in await run.containers()], "databases": copies(run)}
 
 
 async def lacks(run: Run) -> list[str]:
@@ -48,6 +58,8 @@ async def _bring_images(run: Run) -> None:
 
 
 async def _lost_images(run: Run) -> list[ServiceRelease]:
+    if run.operation.keeps_release:
+        return []
     _refuse_ambiguous_tags(run.target)
     present = await run.hands.engine.image_ids({service.image_id for service in run.target.services})
     return [service for service in run.target.services if service.image_id not in present]
@@ -90,6 +102,8 @@ def _refuse_ambiguous_tags(release: Release) -> None:
 
 async def _require_files(run: Run) -> None:
     """The target's files are all there, and give what they gave."""
+    if run.operation.keeps_release:
+        return
     missing = [str(f) for f in run.stack.files if all(f != file.path for file in run.target.files)]
     if missing:
         raise Refused(f"release {run.target.id} holds no copy of {', '.join(missing)}; choose another backup")
@@ -123,50 +137,19 @@ async def _require_backup(run: Run) -> None:
 
 
 async def _require_databases(run: Run) -> None:
-    if run.restores_database and (found := await obstacles(run.hands, run.operation.id)):
+    found: tuple[str, ...] = ()
+    if run.restores_database:
+        found = await obstacles(run.hands, run.operation.id, run.backup)
+    elif run.operation.returning:
+        found = await obstacles_to_return(run)
+    if found:
         raise Refused("; ".join(found))
-
-
-async def obstacles(hands: Hands, operation: str) -> tuple[str, ...]:
-    """Everything that stands against a restore of the stack's databases now, each with its remedy.
-
-    Asked by preflight, by `status` and by `rollback --plan`. Raises `Unreachable` where the server is down.
-    """
-    found: list[str] = []
-    containers = await hands.engine.containers(hands.stack.project)
-    inside = [address for container in containers for address in container.addresses]
-    together: dict[str, list[DatabaseFacts]] = {}
-    free = {}
-    for database in hands.stack.databases:
-        cluster = await hands.clusters.of(database, operation)
-        facts = await inspect(cluster, database.name, inside)
-        if facts is None:
-            found.append(f"database {database.name} does not exist on {database.server}")
-            continue
-        await cluster.require_tools()
-        free[database.server] = await cluster.free_bytes()
-        found += blockers(facts, free[database.server])
-        together.setdefault(database.server, []).append(facts)
-    return (*found, *(line for server, facts in together.items() for line in room(facts, free[server])))
 
 
 REQUIREMENTS = (_require_files, _require_backup, _require_databases)
 """What a rollback needs beside images and room for its journal; each raises with all that it misses."""
 
 
-def _names(run: Run, backup: Backup) -> dict[str, dict[str, str]]:
-    """Database to the names that its copies will have: fixed here, so that a repeat uses the same ones."""
-    moment = timestamp(run.operation.started_at)
-    return {
-        database.name: {
-            "side": standby_name(database.name, backup.timestamp),
-            "displaced": displaced_name(database.name, moment),
-        }
-        for database in run.stack.databases
-    }
-
-
 def _remember(container: Container) -> dict[str, Any]:
-    kept = ("id", "service", "image_id", "state", "restart_policy", "restart_retries", "one_off")
     document = asdict(container)
-    return {name: document[name] for name in kept}
+    return {name: document[name] for name in REMEMBERED}

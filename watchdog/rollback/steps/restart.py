@@ -8,6 +8,7 @@ from watchdog.errors import WatchdogError
 from watchdog.rollback.run import RESTART_TIMEOUT, Run
 from watchdog.rollback.steps.policies import put_policies_back
 from watchdog.rollback.steps.restore import lift_fence
+from watchdog.rollback.steps.stop import start_again
 
 
 async def restart_services(run: Run) -> dict[str, Any]:
@@ -22,6 +23,12 @@ async def restart_services(run: Run) -> dict[str, Any]:
     return {"started": services}
 
 
+async def reopen_services(run: Run) -> dict[str, Any]:
+    """Where the release stays: the fence is lifted, and the same containers start again. Facts: `started`."""
+    await lift_fence(run)
+    return await start_again(run)
+
+
 async def _opened(run: Run) -> bool:
     """Lift the fence, whatever rollback left it there: an earlier one may have been held after its swap.
 
@@ -30,7 +37,7 @@ async def _opened(run: Run) -> bool:
     try:
         await lift_fence(run)
     except WatchdogError:
-        if run.restores_database:
+        if run.swaps_database:
             raise
         return False
     return True

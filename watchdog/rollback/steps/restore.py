@@ -22,24 +22,29 @@ from watchdog.database.standby import stand_by
 from watchdog.database.swap import Swap, SwapState, observe, swap
 from watchdog.errors import StepFailed
 from watchdog.rollback.run import Run
-from watchdog.stack import Database
+from watchdog.rollback.steps.databases import cluster_of, pairs
 
 
 async def restore_database(run: Run) -> dict[str, Any]:
     """Facts: `displaced`, live name to the name under which the former one stays."""
     if run.backup is None:
         return {"displaced": {}}
-    by_server: dict[str, list[Swap]] = {}
-    for database, pair in _pairs(run).items():
-        by_server.setdefault(database.server, []).append(pair)
-        cluster = await run.hands.clusters.of(database, run.operation.id)
+    for database, pair in pairs(run).items():
+        cluster = await cluster_of(run, database)
         await end_backends(cluster, application_name(run.operation.id))
         await _restore(cluster, pair, run.backup, run.hands.clock)
+    return await swap_all(run)
+
+
+async def swap_all(run: Run) -> dict[str, Any]:
+    """All databases of one server in one transaction, server by server. Facts as `restore_database`."""
+    by_server: dict[str, list[Swap]] = {}
+    for database, pair in pairs(run).items():
+        by_server.setdefault(database.server, []).append(pair)
     for database in run.stack.databases:
-        if pairs := by_server.pop(database.server, None):
-            cluster = await run.hands.clusters.of(database, run.operation.id)
-            await swap(cluster, pairs, run.hands.clock)
-    return {"displaced": {pair.live: pair.displaced for pair in _pairs(run).values()}}
+        if together := by_server.pop(database.server, None):
+            await swap(await cluster_of(run, database), together, run.hands.clock)
+    return {"displaced": {pair.live: pair.displaced for pair in pairs(run).values()}}
 
 
 async def require_not_swapped(run: Run) -> dict[str, Any]:
@@ -48,12 +53,12 @@ async def require_not_swapped(run: Run) -> dict[str, Any]:
     A step that failed may have swapped one server's databases before it met the next, or before it died.
     """
     states = {}
-    for database, pair in _pairs(run).items():
-        states[database.name] = await observe(await run.hands.clusters.of(database, run.operation.id), pair)
+    for database, pair in pairs(run).items():
+        states[database.name] = await observe(await cluster_of(run, database), pair)
     if swapped := sorted(name for name, state in states.items() if state is not SwapState.NOT_SWAPPED):
         raise StepFailed(
-            f"the swap of {', '.join(swapped)} stands, wholly or in part, and the newer code must not meet "
-            f"the older data, so nothing was started and what is fenced stays so"
+            f"the swap of {', '.join(swapped)} stands, wholly or in part, and what ran before must not meet "
+            f"the other data, so nothing was started and what is fenced stays so"
         )
     return {"states": {name: state.value for name, state in states.items()}}
 
@@ -61,17 +66,8 @@ async def require_not_swapped(run: Run) -> dict[str, Any]:
 async def lift_fence(run: Run) -> dict[str, Any]:
     """The last step of an abort, and part of every restart: clients may come again. Facts: `opened`."""
     for database in run.stack.databases:
-        await unfence(await run.hands.clusters.of(database, run.operation.id), [database.name])
+        await unfence(await cluster_of(run, database), [database.name])
     return {"opened": [database.name for database in run.stack.databases]}
-
-
-def _pairs(run: Run) -> dict[Database, Swap]:
-    names = run.facts["preflight"]["databases"]
-    return {
-        d: Swap(d.name, names[d.name]["side"], names[d.name]["displaced"])
-        for d in run.stack.databases
-        if d.name in names
-    }
 
 
 async def _restore(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -> None:

@@ -9,6 +9,9 @@ from watchdog.rollback.run import Run
 from watchdog.rollback.steps.policies import put_policies_back
 from watchdog.stack.container import stop_order
 
+STATES_OF_RUNNING = frozenset({"running", "restarting"})
+"""The engine's words for a container that it keeps running."""
+
 
 async def stop_services(run: Run) -> dict[str, Any]:
     """Set the restart policies to `no` first: Docker starts `always` containers after a reboot otherwise."""
@@ -25,7 +28,7 @@ async def start_again(run: Run) -> dict[str, Any]:
     """Nothing was replaced: give the policies back, start what ran before."""
     remembered = run.facts["preflight"]["containers"]
     await put_policies_back(run)
-    ran = {c["id"] for c in remembered if c["state"] in {"running", "restarting"}}
+    ran = {c["id"] for c in remembered if c["state"] in STATES_OF_RUNNING}
     levels = stop_order(c for c in await run.containers() if c.id in ran)
     for level in reversed(levels):
         await run.hands.engine.start(level)

@@ -11,7 +11,8 @@ from watchdog.clock import Deadline
 from watchdog.errors import StepFailed
 from watchdog.health.check import Answer, Check, Sample, Severity
 from watchdog.rollback.run import Run
-from watchdog.stack import Container, Health
+from watchdog.rollback.steps.stop import STATES_OF_RUNNING
+from watchdog.stack import Container, Health, ServiceRelease
 from watchdog.stack.container import migrations
 
 PAUSE = timedelta(milliseconds=50)
@@ -54,7 +55,8 @@ async def _until_running(run: Run, deadline: Deadline) -> None:
         if not wrong and not unwell:
             return
         if deadline.over and wrong:
-            raise StepFailed(f"what runs is not release {run.target.id}: {'; '.join(wrong)}")
+            wanted = "what ran before" if run.operation.keeps_release else f"release {run.target.id}"
+            raise StepFailed(f"what runs is not {wanted}: {'; '.join(wrong)}")
         if deadline.over:
             raise StepFailed(f"the services are back, but not healthy: {'; '.join(unwell)}")
         await run.hands.clock.sleep(pause)
@@ -66,7 +68,7 @@ def _wrong(run: Run, found: Sequence[Container]) -> list[str]:
     containers = {c.service: c for c in found if not c.one_off}
     done = {c.service for c in found if c.ended and c.exit_code == 0} & migrations(found)
     wrong = []
-    for service in run.target.services:
+    for service in _wanted(run):
         container = containers.get(service.service)
         stopped = container is None or not container.running
         if not service.running and (stopped or not run.in_scope(service.service)):
@@ -80,9 +82,22 @@ def _wrong(run: Run, found: Sequence[Container]) -> list[str]:
     return wrong
 
 
+def _wanted(run: Run) -> Sequence[ServiceRelease]:
+    """The target; where the release stays, the containers that were there, captured or not."""
+    if not run.operation.keeps_release:
+        return run.target.services
+    return [
+        ServiceRelease(
+            c["service"], c["image"], c["image_id"], c["config_hash"], running=c["state"] in STATES_OF_RUNNING
+        )
+        for c in run.facts["preflight"]["containers"]
+        if not c["one_off"]
+    ]
+
+
 def _unwell(run: Run, found: Sequence[Container]) -> list[str]:
     """By their own health check, where they have one: `starting` is not healthy (design rule 5)."""
-    services = {s.service for s in run.target.services if run.in_scope(s.service)}
+    services = {s.service for s in _wanted(run) if run.in_scope(s.service)}
     return [
         f"{c.service} is {c.health} by its own health check"
         for c in found

@@ -1,0 +1,100 @@
+"""What the databases of a stack say to a swap: what stands in its way, and the names that it gives.
+
+Asked by the steps, by `status` and by the plan's printout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from watchdog.backup.backup import Backup
+from watchdog.clock import timestamp
+from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
+from watchdog.database.names import displaced_name, standby_name
+from watchdog.database.ports import Cluster
+from watchdog.database.swap import Swap
+from watchdog.rollback.run import Hands, Run
+from watchdog.stack import Database
+
+
+async def obstacles(hands: Hands, operation: str, backup: Backup | None = None) -> tuple[str, ...]:
+    """Everything that stands against a restore of the stack's databases now, each with its remedy.
+
+    `backup`: what would be restored; a database that is gone can be made anew where it says how. Raises
+    `Unreachable` where a server is down.
+    """
+    found: list[str] = []
+    inside = await addresses(hands)
+    together: dict[str, list[DatabaseFacts]] = {}
+    free = {}
+    for database in hands.stack.databases:
+        cluster = await hands.clusters.of(database, operation)
+        facts = await inspect(cluster, database.name, inside)
+        if facts is None:
+            found += [] if _restorable(backup, database) else [_gone(database)]
+            continue
+        await cluster.require_tools()
+        free[database.server] = await cluster.free_bytes()
+        found += blockers(facts, free[database.server])
+        together.setdefault(database.server, []).append(facts)
+    return (*found, *(line for server, facts in together.items() for line in room(facts, free[server])))
+
+
+async def obstacles_to_return(run: Run) -> tuple[str, ...]:
+    """As `obstacles`, for displaced databases that come back: nothing is copied, so no room is needed."""
+    found: list[str] = []
+    inside = await addresses(run.hands)
+    for database in run.stack.databases:
+        if (returning := run.operation.returning.get(database.name)) is None:
+            continue
+        cluster = await run.hands.clusters.of(database, run.operation.id)
+        for name in (database.name, returning):
+            facts = await inspect(cluster, name, inside)
+            found += [_missing(name, database)] if facts is None else blockers(facts, facts.size_bytes)
+    return tuple(found)
+
+
+async def addresses(hands: Hands) -> Collection[str]:
+    """Of the stack's own containers: whoever else is connected comes from outside."""
+    containers = await hands.engine.containers(hands.stack.project)
+    return [address for container in containers for address in container.addresses]
+
+
+def copies(run: Run) -> dict[str, dict[str, str]]:
+    """Database to the names that its copies will have: fixed at preflight, so that a repeat uses the same."""
+    moment = timestamp(run.operation.started_at)
+    sides = dict(run.operation.returning)
+    if run.backup is not None:
+        sides = {d.name: standby_name(d.name, run.backup.timestamp) for d in run.stack.databases}
+    return {name: {"side": side, "displaced": displaced_name(name, moment)} for name, side in sides.items()}
+
+
+def pairs(run: Run) -> dict[Database, Swap]:
+    """What is exchanged, by the names in the preflight's facts."""
+    names: dict[str, Any] = run.facts["preflight"]["databases"]
+    return {
+        d: Swap(d.name, names[d.name]["side"], names[d.name]["displaced"])
+        for d in run.stack.databases
+        if d.name in names
+    }
+
+
+async def cluster_of(run: Run, database: Database) -> Cluster:
+    """Its sessions carry the operation's name, by which the next process ends those that were left."""
+    return await run.hands.clusters.of(database, run.operation.id)
+
+
+def _restorable(backup: Backup | None, database: Database) -> bool:
+    return backup is not None and backup.properties(database.name) is not None
+
+
+def _gone(database: Database) -> str:
+    return f"database {database.name} does not exist on {database.server}"
+
+
+def _missing(name: str, database: Database) -> str:
+    return (
+        f"database {name}, which would come back, does not exist on {database.server} any more; "
+        f"its dump lies with the backups (pre_rollback_…)"
+    )
