@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.house import House
+from tests.postgres_server import database, server
+
+__all__ = ["database", "house", "server"]
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.errors import Unreachable
 from watchdog.health.check import Check
 from watchdog.rollback.policy import RollbackPolicy
-from watchdog.rollback.run import Hands
+from watchdog.rollback.run import Clusters, Hands
+from watchdog.rollback.standby import Standbys
 from watchdog.settings.build import StackSettings
 from watchdog.stack import Container, Database, Event, Release, Stack
 
@@ -73,6 +74,8 @@ class House:
         self.checks: tuple[Check, ...] = (check("api"),)
         self.deployment = DeploymentPolicy()
         self.rollback = RollbackPolicy()
+        self.clusters: Clusters = NoServer()
+        self.standbys = Standbys()
         self.events: list[dict[str, Any]] = []
         self.work_done = asyncio.Event()
         self._heard = asyncio.Condition()
@@ -132,11 +135,12 @@ class House:
             engine=self.engine,
             orchestrator=self.orchestrator,
             prober=self.prober,
-            clusters=NoServer(),
+            clusters=self.clusters,
             lock=FileLock(self.root / "locks", self.clock),
             clock=self.clock,
             incident_directory=self.root / "incidents",
             verify_timeout=timedelta(0),
+            standbys=self.standbys,
         )
 
     async def make_backup(
