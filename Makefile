@@ -10,10 +10,10 @@ ENGINE := engine=$$(scripts/engine/env) && eval "$$engine" &&
 BREAK ?=
 ARGS ?=
 
-.PHONY: help setup engine engine-down lint format test test-unit bench demo
+.PHONY: help setup engine engine-down lint format test test-unit bench bench-database demo
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.synced ## Install the project, as locked, into .venv/ (once)
 
@@ -48,6 +48,10 @@ test-unit: setup ## Pass the tests that need no engine
 
 bench: setup engine ## Measure what must hold: detection, rollback, idle daemon (about 4 minutes)
 	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m bench
+
+bench-database: setup engine ## Measure the database step against pg_dump, zstd and pg_restore (ARGS='--json')
+	@scripts/test-tools
+	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m bench.database $(ARGS)
 
 demo: setup engine ## Break a deployment and watch the rollback (BREAK=migration|exit|health|never-ready|config|tag|all, KEEP=1)
 	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m demo $(BREAK)

@@ -17,28 +17,14 @@ from dataclasses import dataclass
 from demo.stage import alone, set_up
 from demo.story import play
 from rich.console import Console
-from rich.table import Table
 
 from bench.guide import by_hand
 from bench.idle import Idle, weigh
+from bench.limits import Limit, exit_code, show
 
 REPEATS = 3
 INTERVAL_SECONDS = 0.5
 """Of the checks in the demo's configuration."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """One figure, in its unit, and what it must stay under; None: shown only."""
-
-    what: str
-    figure: float
-    under: float | None
-    unit: str
-
-    @property
-    def holds(self) -> bool:
-        return self.under is None or self.figure < self.under
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +45,8 @@ def main(arguments: list[str]) -> int:
         measured = _rollbacks(repeats, console)
         idle = weigh(console)
     limits = _limits(measured, idle)
-    _show(console, limits)
-    return 0 if all(limit.holds for limit in limits) else 1
+    show(console, limits)
+    return exit_code(limits)
 
 
 def _rollbacks(repeats: int, console: Console) -> Rollbacks:
@@ -106,15 +92,6 @@ _median: Callable[[Iterable[float]], float] = statistics.median
 
 def _worst(what: str, figures: list[float], under: float, unit: str) -> Limit:
     return Limit(f"{what} (worst of {len(figures)})", max(figures), under, unit)
-
-
-def _show(console: Console, limits: list[Limit]) -> None:
-    table = Table("", "measured", "must be under", "", box=None, pad_edge=False)
-    for limit in limits:
-        under = "" if limit.under is None else f"{limit.under:g} {limit.unit}"
-        verdict = "" if limit.under is None else ("[green]holds[/]" if limit.holds else "[red]FAILS[/]")
-        table.add_row(limit.what, f"{limit.figure:.2f} {limit.unit}", under, verdict)
-    console.print(table)
 
 
 if __name__ == "__main__":

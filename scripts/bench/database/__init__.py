@@ -1,0 +1,1 @@
+"""What the database step must hold, measured against what one would do without this program."""
