@@ -11,6 +11,8 @@ STACK_COMMANDS = (
     "check --stack nosuch",
     "backup --stack nosuch",
     "backups list --stack nosuch",
+    "backups verify --stack nosuch",
+    "backups prune --stack nosuch",
     "rollback --yes --stack nosuch",
     "deploy --stack nosuch true",
 )

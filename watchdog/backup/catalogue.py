@@ -17,7 +17,7 @@ from watchdog.backup.files import files_of, manifest_name, touched
 from watchdog.backup.legacy import legacy_dump, legacy_dumps, legacy_moment, timestamp_in
 from watchdog.backup.manifest import from_json
 from watchdog.clock import parse_timestamp
-from watchdog.errors import Corrupt, UsageError
+from watchdog.errors import Corrupt, StepFailed, UsageError
 
 SCRIPT = "made by a script"
 INTERRUPTED = "it has no manifest: making it was interrupted, or the manifest was deleted"
@@ -58,7 +58,8 @@ def find(directory: Path, timestamp: str, stack: str = "") -> Backup:
 def check_files(backup: Backup) -> None:
     """Compare every file with its recorded size and SHA-256; reads them all, so keep it off the event loop.
 
-    Raises `Corrupt` naming each file that differs. A legacy set records nothing: only damage is found.
+    Raises `Corrupt` naming each file that differs, `StepFailed` where one cannot be read just now. A legacy
+    set records nothing: only damage is found.
     """
     require_usable(backup)
     faults = [fault for file in backup.files if (fault := _fault(backup.directory / file.name, file))]
@@ -160,10 +161,9 @@ def _fault(path: Path, entry: FileEntry) -> str:
         if not entry.sha256:
             return streams.damage(path)
         with path.open("rb") as file:
-            return (
-                ""
-                if hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
-                else f"{entry.name} differs"
-            )
+            same = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    except FileNotFoundError:
+        return f"{entry.name} is missing"
     except OSError as error:
-        return f"{entry.name} cannot be read ({error.strerror})"
+        raise StepFailed(f"{path} cannot be read: {error.strerror}; check its owner and the disk") from error
+    return "" if same else f"{entry.name} differs"

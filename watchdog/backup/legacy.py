@@ -6,10 +6,12 @@ Their timestamps are the host's local time; the file's own time decides where th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from watchdog.clock import TIMESTAMP_FORMAT, parse_timestamp
+from watchdog.errors import UsageError
 
 _SET_FILE = re.compile(
     r"(?:manifest_(\d{8}_\d{6})\.json|db_backup_(\d{8}_\d{6})(?:\..+)?\.(?:sql|sql\.gz|dump\.zst))"
@@ -53,6 +55,20 @@ def legacy_dump(directory: Path, timestamp: str, database: str) -> Path | None:
             if path.name in {f"{stem}.sql", f"{stem}.sql.gz"}:
                 return path
     return dumps[0] if len(dumps) == 1 else None
+
+
+def legacy_dumps_of(directory: Path, timestamp: str, databases: Sequence[str]) -> dict[str, Path]:
+    """Database to its dump. Raises `UsageError` where one is missing, or would be restored into two."""
+    found: dict[str, Path] = {}
+    for database in databases:
+        dump = legacy_dump(directory, timestamp, database)
+        if dump is None or dump in found.values():
+            raise UsageError(
+                f"backup {timestamp} in {directory} holds no dump that is clearly {database}'s;"
+                f" give the right one the name db_backup_{timestamp}.{database}.sql"
+            )
+        found[database] = dump
+    return found
 
 
 def legacy_moment(timestamp: str, modified_at: float) -> datetime:

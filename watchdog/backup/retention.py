@@ -50,6 +50,12 @@ def kept(
     return reasons
 
 
+def expires(backup: Backup, policy: BackupPolicy) -> datetime:
+    """From when on it goes, if nothing else keeps it (see `kept`)."""
+    lasts = INTERRUPTED_AFTER if _interrupted(backup) else policy.keep
+    return max(backup.at, backup.touched_at or backup.at) + lasts
+
+
 def prune(directory: Path, doomed: Sequence[tuple[Backup, str]]) -> tuple[str, ...]:
     """Delete sets, after the leftovers of interrupted ones; returns what was removed, by timestamp. Blocks.
 
@@ -86,8 +92,7 @@ def _own_reason(backup: Backup, policy: BackupPolicy, now: datetime, protected: 
     if backup.at > now:
         return "its timestamp lies in the future"
     lasts = INTERRUPTED_AFTER if _interrupted(backup) else policy.keep
-    since = max(backup.at, backup.touched_at or backup.at)
-    return f"younger than {_days(lasts)}" if now - since < lasts else ""
+    return f"younger than {_days(lasts)}" if now < expires(backup, policy) else ""
 
 
 def _reason(backup: Backup, policy: BackupPolicy) -> str:

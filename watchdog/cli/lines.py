@@ -33,6 +33,7 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "standby_ready": lambda e: f"the standby copy of backup {e['backup']} is ready ({e['seconds']:.0f} s)",
     "step_started": lambda e: f"  {e['step']} …",
     "step_finished": lambda e: f"  {e['step']} {e['seconds']:.2f} s{_after(e['error'])}",
+    "verify_progress": lambda e: f"verify: {e['text']}",
     "waiting_until_green": lambda e: f"waiting until what runs has been green for {e['seconds']:.0f} s",
 }
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
+from watchdog.daemon import restore_points
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.status import status
 from watchdog.daemon.wanting import decide
 from watchdog.deploy.caller import caller as process
 from watchdog.deploy.command import shown
 from watchdog.errors import UsageError, WatchdogError
-from watchdog.rollback.ledger import Audit
 from watchdog.rollback.operation import Operation
 from watchdog.rollback.printout import printout
 
@@ -88,7 +88,7 @@ async def show_status(guard: Guard, _arguments: Arguments, _channel: Channel, _c
 async def backup(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
     with_progress = guard.listen(lambda event: channel.send({"progress": event}))
     try:
-        await _audit(guard, caller, "backup")
+        await guard.tools.audit(caller, "backup")
         made = await guard.conductor.backup(str(arguments.get("reason") or f"wanted by {caller.name}"))
     finally:
         with_progress()
@@ -101,7 +101,7 @@ async def deploy(guard: Guard, arguments: Arguments, channel: Channel, caller: C
         raise UsageError("deploy needs a command: ops-watchdog deploy -- docker compose up -d")
     stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
     try:
-        await _audit(guard, caller, "deploy", " ".join(shown(argv)))
+        await guard.tools.audit(caller, "deploy", " ".join(shown(argv)))
         allowed = not arguments.get("no_rollback")
         return await guard.conductor.deploy(RemoteCommand(argv, channel), allowed, process(caller.pid))
     finally:
@@ -130,11 +130,6 @@ def outcome(operation: Operation) -> dict[str, Any]:
     }
 
 
-async def _audit(guard: Guard, caller: Caller, action: str, detail: str = "") -> None:
-    now = guard.tools.hands.clock.now()
-    await guard.tools.ledger.write(Audit(guard.name, now, str(caller), action, detail))
-
-
 ACTING = frozenset({"backup", "deploy", "rollback"})
 """What may change something; the others only look, also where no daemon runs."""
 
@@ -144,4 +139,5 @@ REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
     "backup": backup,
     "deploy": deploy,
     "rollback": rollback,
+    **restore_points.REQUESTS,
 }

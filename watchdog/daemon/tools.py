@@ -8,7 +8,7 @@ from typing import Protocol
 
 from watchdog.alert.outbox import Outbox
 from watchdog.backup.backup import Backup
-from watchdog.rollback.ledger import Ledger
+from watchdog.rollback.ledger import Audit, Ledger
 from watchdog.rollback.run import Hands
 from watchdog.settings.build import StackSettings
 from watchdog.settings.load import Configuration
@@ -27,6 +27,11 @@ class Tools:
     ledger: Ledger
     outbox: Outbox
     make_backup: MakeBackup
+
+    async def audit(self, actor: object, action: str, detail: str = "") -> None:
+        """Write down who wanted what."""
+        now = self.hands.clock.now()
+        await self.ledger.write(Audit(self.settings.stack.name, now, str(actor), action, detail))
 
 
 class Command(Protocol):
