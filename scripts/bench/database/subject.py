@@ -1,4 +1,4 @@
-"""The server that is measured: the demo's PostgreSQL, the one service of a Compose project, and its databases.
+"""The server that is measured, the demo's PostgreSQL in a Compose project of its own, and its databases.
 
 Everything lies under the demo's directory, on the disk of the checkout; gone after the run, but the logs.
 """
