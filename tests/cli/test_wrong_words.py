@@ -86,3 +86,16 @@ def test_an_unknown_command_or_option_is_a_matter_of_usage(operator: Operator) -
         done = operator.types(*words)
         assert (done.exit_code, done.stdout) == (2, "")
         assert words[-1] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--keep-database --database-only", "--keep-database and --database-only"),
+        ("--undo x --keep-database", "--keep-database and --undo"),
+        ("--undo x --backup-timestamp 20260101_020000", "--undo and --backup-timestamp"),
+    ],
+)
+def test_options_of_a_rollback_that_exclude_each_other(operator: Operator, words: str, named: str) -> None:
+    done = operator.types("rollback", "--yes", *words.split())
+    assert (done.exit_code, done.stderr) == (2, f"ops-watchdog: {named} exclude each other: choose one\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,21 @@ from hypothesis import strategies as st
 
 from tests.fakes import MORNING
 from tests.rollback.samples import ago, backup, deployment, operation
-from tests.stack.samples import release
-from watchdog.backup.backup import Backup, Level
+from tests.stack.samples import container, release
+from watchdog.backup.backup import Account, Backup, Contents, DatabaseDump, Level
 from watchdog.errors import Refused
 from watchdog.rollback.ledger import Mark, Standing
 from watchdog.rollback.operation import Operation, Outcome
-from watchdog.rollback.target import PER_DAY, automatic_target, newest_target, permit, requested_target
+from watchdog.rollback.target import (
+    PER_DAY,
+    as_it_runs,
+    automatic_target,
+    database_only_target,
+    newest_target,
+    permit,
+    requested_target,
+)
+from watchdog.stack import Stack
 
 RUNNING = release("2").fingerprint
 Marks = dict[str, Mark]
@@ -189,3 +199,53 @@ def test_who_names_none_gets_the_newest_of_another_release_that_did_not_fail(
 def test_where_every_backup_is_of_what_runs_or_failed_a_person_has_to_name_one(backups: list[Backup]) -> None:
     with pytest.raises(Refused, match="--backup-timestamp"):
         newest_target(backups, marks(r3=FAILED), RUNNING)
+
+
+@pytest.mark.parametrize(
+    ("of", "live", "fits"),
+    [
+        ("1", "schema-1", True),
+        ("1", "schema-2", False),
+        ("1", None, False),
+        (None, "schema-1", True),
+        (None, None, False),
+        ("2", "schema-2", True),
+        ("2", None, True),
+    ],
+)
+def test_a_database_goes_back_alone_where_it_fits_what_runs(
+    of: str | None, live: str | None, fits: bool
+) -> None:
+    """Release 2 runs: its own backups fit it whatever the database is like now, even if it cannot be read."""
+    restored = backup(of=of, dumps=(dump(),))
+    if fits:
+        found = database_only_target(restored, release("2"), RUNNING, {"shop": live})
+        assert (found.release, found.backup) == (release("2"), restored)
+    else:
+        with pytest.raises(Refused, match="is of another release than the one that runs"):
+            database_only_target(restored, release("2"), RUNNING, {"shop": live})
+
+
+def test_nobody_knows_the_schema_of_a_set_made_by_a_script_so_a_person_may_choose_it() -> None:
+    legacy = backup(of=None, level=Level.UNVERIFIED)
+    assert database_only_target(legacy, release("2"), RUNNING, {"shop": "schema-2"}).backup == legacy
+
+
+def dump() -> DatabaseDump:
+    contents = Contents(150018, {}, {})
+    return DatabaseDump("shop", "database", "db.dump.zst", Account("1:1:", 1, "schema-1", {}, contents))
+
+
+def test_what_runs_uncaptured_is_known_by_its_containers() -> None:
+    found = as_it_runs(
+        Stack("shop", "shop", Path("/srv"), ()),
+        [container("web", state="exited"), container("backend"), container("job", one_off=True)],
+        MORNING,
+    )
+    assert [(s.service, s.running) for s in found.services] == [("backend", True), ("web", False)]
+    assert found.files == ()
+
+
+@pytest.mark.parametrize("standing", [GOOD, Standing.CLEARED])
+def test_a_release_that_an_undo_cleared_is_a_target_again(standing: Standing) -> None:
+    assert newest_target([backup(of="1")], marks(r1=standing), RUNNING).release == release("1")
