@@ -155,12 +155,12 @@ class SecondServerRefuses(WatchedClusters):
 
     async def of(self, database: Database, operation: str = "") -> Cluster:
         self.visits += database.name == self.second
-        if database.name == self.second and self.visits == PREFLIGHT_RESTORE_SWAP:
+        if database.name == self.second and self.visits == PREFLIGHT_WAY_RESTORE_SWAP:
             raise StepFailed("it refuses")
         return await super().of(database, operation)
 
 
-PREFLIGHT_RESTORE_SWAP = 3
+PREFLIGHT_WAY_RESTORE_SWAP = 4
 
 
 async def test_a_swap_that_stands_is_never_met_by_the_newer_code(
@@ -236,12 +236,12 @@ class Death(BaseException):
 
 @pytest.mark.parametrize(
     ("at", "time"),
-    [("cluster", n) for n in range(5)] + [("config_hashes", 0), ("tag", 0), ("up", 0), ("probe", 0)],
+    [("cluster", n) for n in range(6)] + [("config_hashes", 0), ("tag", 0), ("up", 0), ("probe", 0)],
 )
 async def test_wherever_it_dies_the_next_process_brings_all_of_it_back(
     broken: Broken, at: str, time: int
 ) -> None:
-    """`cluster`: in preflight, before restoring, before swapping, before lifting the fence, at the end."""
+    """`cluster`: in preflight, before making way, before restoring, before swapping, before lifting the fence, at the end."""
     world, good = broken
     left = time
 

@@ -6,34 +6,35 @@ What a killed run left working in the server is ended first. The live database i
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from typing import Any
 
 from watchdog.backup.backup import Backup
-from watchdog.backup.catalogue import open_dump
-from watchdog.backup.marks import mark_verified
 from watchdog.clock import Clock
 from watchdog.database.fence import end_backends, unfence
 from watchdog.database.names import application_name
 from watchdog.database.ports import Cluster
-from watchdog.database.properties import Properties
-from watchdog.database.standby import stand_by
 from watchdog.database.swap import Swap, SwapState, observe, swap
 from watchdog.errors import StepFailed
 from watchdog.rollback.run import Run
+from watchdog.rollback.standby import make_way, note_verified, proven_copy
 from watchdog.rollback.steps.databases import cluster_of, pairs
 
 
 async def restore_database(run: Run) -> dict[str, Any]:
-    """Facts: `displaced`, live name to the name under which the former one stays."""
+    """Facts: `displaced`, live name to the name under which the former one stays; `stood_by`, the databases
+    whose copy stood already, so that nothing had to be restored.
+    """
     if run.backup is None:
         return {"displaced": {}}
+    stood_by = []
+    await make_way(run.hands, run.backup.timestamp)
     for database, pair in pairs(run).items():
         cluster = await cluster_of(run, database)
         await end_backends(cluster, application_name(run.operation.id))
-        await _restore(cluster, pair, run.backup, run.hands.clock)
-    return await swap_all(run)
+        if await _stood_by(cluster, pair, run.backup, run.hands.clock):
+            stood_by.append(pair.live)
+    await note_verified(run.backup, run.hands.clock)
+    return {**await swap_all(run), "stood_by": stood_by}
 
 
 async def swap_all(run: Run) -> dict[str, Any]:
@@ -70,19 +71,8 @@ async def lift_fence(run: Run) -> dict[str, Any]:
     return {"opened": [database.name for database in run.stack.databases]}
 
 
-async def _restore(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -> None:
+async def _stood_by(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -> bool:
+    """Have a proven copy, or the swap of it, in place; whether nothing was restored for that."""
     if await observe(cluster, pair) is SwapState.SWAPPED:
-        return
-    saved = backup.properties(pair.live)
-    await stand_by(
-        cluster,
-        pair.live,
-        backup.timestamp,
-        partial(open_dump, backup, pair.live),
-        clock=clock,
-        fmt=backup.format(),
-        expected=backup.contents(pair.live),
-        saved=Properties.from_mapping(saved) if saved else None,
-    )
-    if backup.complete:
-        await asyncio.to_thread(mark_verified, backup, clock.now())
+        return True
+    return await proven_copy(cluster, pair.live, backup, clock)
