@@ -25,7 +25,7 @@ def test_names_every_missing_right_with_its_grant() -> None:
     poor = replace(FACTS, rights=Rights("shop", False, False, False, False), superuser_sessions=2)
     assert blockers(poor, 100) == (
         'role "shop" may not create databases; grant it: ALTER ROLE "shop" CREATEDB',
-        'role "shop" may not end sessions; grant it: GRANT pg_signal_backend TO "shop"',
+        'role "shop" may not end sessions; grant it: GRANT "pg_signal_backend" TO "shop"',
         'role "shop" does not own database app; grant it: GRANT "app" TO "shop"',
         '2 sessions of superusers hold database app and role "shop" cannot end them; close them, or give '
         "ops-watchdog a superuser",
@@ -50,6 +50,15 @@ def test_databases_of_one_cluster_need_room_together() -> None:
         "on its data volume",
     )
     assert room(each, 6 * mebibyte) == room(each[:1], 0) == room([], 0) == ()
+
+
+def test_a_member_needs_the_owners_rights_and_its_name() -> None:
+    heir = replace(FACTS, server_version=160001, rights=Rights("shop", False, True, True, True, False))
+    (reason,) = blockers(heir, 100)
+    assert reason.endswith('grant it: GRANT "app" TO "shop" WITH INHERIT TRUE, SET TRUE')
+    loner = replace(FACTS, rights=Rights("shop", False, True, True, False, inherits=False))
+    (reason,) = blockers(loner, 100)
+    assert reason.endswith('grant it: GRANT "app" TO "shop"; ALTER ROLE "shop" INHERIT')
 
 
 @pytest.mark.engine

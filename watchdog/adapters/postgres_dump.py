@@ -14,6 +14,7 @@ from typing import Protocol
 from watchdog.backup.backup import Account, Contents, TableCount
 from watchdog.backup.policy import Hashing
 from watchdog.database import contents
+from watchdog.database.demands import read_demands
 from watchdog.database.fingerprint import fingerprint_in
 from watchdog.database.losses import origin
 from watchdog.database.measuring import measure
@@ -78,4 +79,5 @@ class SnapshotDump:
                 sequences=dict(self._sequences),
             ),
             origin=await origin(session),
+            demands=asdict(await read_demands(session)),
         )

@@ -6,7 +6,7 @@ Made by `writer`, found again by `catalogue`; the rollback's targets and the ope
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -86,6 +86,8 @@ class Account:
         properties: Owner, rights and settings, as the database layer reads and applies them.
         origin: Which database of which cluster it was (a rename keeps it): `snapshot` says nothing about any
             other one. Empty in manifests made before it was kept.
+        demands: What a restore asks of the server and of our role (roles, extensions, tablespaces), as the
+            database layer reads and judges it. Empty as `origin` is.
     """
 
     snapshot: str
@@ -94,6 +96,7 @@ class Account:
     properties: Mapping[str, Any]
     contents: Contents
     origin: str = ""
+    demands: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,10 @@ class Backup:
     def properties(self, database: str) -> Mapping[str, Any] | None:
         """The database's own properties at the time; None for a legacy set."""
         return self.dump(database).account.properties if self.dumps else None
+
+    def demands(self, database: str) -> Mapping[str, Any]:
+        """What its restore asks of the server; empty where nobody wrote it down."""
+        return self.dump(database).account.demands if self.dumps else {}
 
     def format(self) -> Literal["custom", "plain"]:
         """How the dumps are to be restored: archives of ours, or SQL of a script's."""

@@ -121,6 +121,7 @@ def dump_from_json(document: Json) -> DatabaseDump:
                 sequences=contents["sequences"],
             ),
             origin=account.get("origin", ""),
+            demands=account.get("demands", {}),
         ),
     )
 

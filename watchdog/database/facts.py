@@ -20,15 +20,27 @@ SUBSCRIPTIONS = (
 )
 
 
+SET_ROLE_SINCE = 160000
+"""From then on a membership says apart whether it gives the role's rights (INHERIT) and its name (SET)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What our own role may do. `owner`: a member of the role that owns the database."""
+    """What our own role may do.
+
+    Attributes:
+        owner: Has the rights of the role that owns the database.
+        become_owner: May create a database for that role.
+        inherits: Has the rights of the roles that it is a member of, before they are granted one by one.
+    """
 
     user: str
     superuser: bool
     create_databases: bool
     end_sessions: bool
     owner: bool
+    become_owner: bool = True
+    inherits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ async def inspect(cluster: Cluster, database: str, inside: Collection[str] = ())
             server_version=version,
             allows_connections=allowed,
             properties=properties,
-            rights=await _rights(session, name),
+            rights=await _rights(session, name, version),
             prepared_transactions=await _names(session, PREPARED + name),
             logical_slots=await _names(session, SLOTS + name),
             subscriptions=await _names(session, SUBSCRIPTIONS + name),
@@ -113,6 +125,15 @@ def room(databases: Sequence[DatabaseFacts], free_bytes: int) -> tuple[str, ...]
     )
 
 
+def grant(role: str, facts: DatabaseFacts) -> str:
+    """The statements that make our role a full member of another one."""
+    user, needed = sql.identifier(facts.rights.user), sql.identifier(role)
+    if facts.server_version >= SET_ROLE_SINCE:
+        return f"GRANT {needed} TO {user} WITH INHERIT TRUE, SET TRUE"
+    inherit = "" if facts.rights.inherits else f"; ALTER ROLE {user} INHERIT"
+    return f"GRANT {needed} TO {user}{inherit}"
+
+
 def _missing_rights(facts: DatabaseFacts) -> list[str]:
     rights, user = facts.rights, sql.identifier(facts.rights.user)
     if rights.superuser:
@@ -121,10 +142,11 @@ def _missing_rights(facts: DatabaseFacts) -> list[str]:
     if not rights.create_databases:
         reasons.append(f"role {user} may not create databases; grant it: ALTER ROLE {user} CREATEDB")
     if not rights.end_sessions:
-        reasons.append(f"role {user} may not end sessions; grant it: GRANT pg_signal_backend TO {user}")
-    if not rights.owner:
-        owner = sql.identifier(facts.properties.owner)
-        reasons.append(f"role {user} does not own database {facts.name}; grant it: GRANT {owner} TO {user}")
+        grants = grant("pg_signal_backend", facts)
+        reasons.append(f"role {user} may not end sessions; grant it: {grants}")
+    if not (rights.owner and rights.become_owner):
+        grants = grant(facts.properties.owner, facts)
+        reasons.append(f"role {user} does not own database {facts.name}; grant it: {grants}")
     if facts.superuser_sessions:
         reasons.append(
             f"{facts.superuser_sessions} sessions of superusers hold database {facts.name} and role {user}"
@@ -147,10 +169,13 @@ def _obstacles(facts: DatabaseFacts, free_bytes: int) -> list[str]:
     return reasons
 
 
-async def _rights(session: Session, name: str) -> Rights:
+async def _rights(session: Session, name: str, version: int) -> Rights:
+    """USAGE: has its rights, which count for ownership. Who creates a database for a role must become it."""
+    become = "SET" if version >= SET_ROLE_SINCE else "MEMBER"
     [row] = await session.rows(
         "SELECT r.rolname::text, r.rolsuper, r.rolcreatedb,"
-        " pg_has_role(r.oid, 'pg_signal_backend', 'MEMBER'), pg_has_role(r.oid, d.datdba, 'MEMBER')"
+        " pg_has_role(r.oid, 'pg_signal_backend', 'USAGE'), pg_has_role(r.oid, d.datdba, 'USAGE'),"
+        f" pg_has_role(r.oid, d.datdba, '{become}'), r.rolinherit"
         f" FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = {name}"
     )
     return Rights(*row)
