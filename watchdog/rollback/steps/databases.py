@@ -12,6 +12,7 @@ from watchdog.backup.backup import Backup
 from watchdog.clock import timestamp
 from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
 from watchdog.database.names import displaced_name, standby_name
+from watchdog.database.offer import unmet
 from watchdog.database.ports import Cluster
 from watchdog.database.swap import Swap
 from watchdog.rollback.run import Hands, Run
@@ -30,13 +31,14 @@ async def obstacles(hands: Hands, operation: str, backup: Backup | None = None) 
     free = {}
     for database in hands.stack.databases:
         cluster = await hands.clusters.of(database, operation)
+        await cluster.require_tools()
         facts = await inspect(cluster, database.name, inside)
         if facts is None:
             found += [] if _restorable(backup, database) else [_gone(database)]
             continue
-        await cluster.require_tools()
         free[database.server] = await cluster.free_bytes()
         found += blockers(facts, free[database.server])
+        found += await unmet(cluster, facts, backup.demands(database.name) if backup else None)
         together.setdefault(database.server, []).append(facts)
     return (*found, *(line for server, facts in together.items() for line in room(facts, free[server])))
 
