@@ -241,7 +241,9 @@ class Death(BaseException):
 async def test_wherever_it_dies_the_next_process_brings_all_of_it_back(
     broken: Broken, at: str, time: int
 ) -> None:
-    """`cluster`: in preflight, before making way, before restoring, before swapping, before lifting the fence, at the end."""
+    """`cluster`: in preflight, before making way, before restoring, before swapping, before lifting the fence,
+    at the end.
+    """
     world, good = broken
     left = time
 
