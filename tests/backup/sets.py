@@ -8,10 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.fakes import FakeClock
-from watchdog.backup.backup import Account, Backup, Contents, TableCount
+from watchdog.backup.backup import Account, Backup
 from watchdog.backup.policy import Hashing
 from watchdog.backup.writer import take
-from watchdog.stack import ConfigFile, Container, Database, Release, ServiceRelease, Stack
+from watchdog.stack import (
+    ConfigFile,
+    Container,
+    Contents,
+    Database,
+    Release,
+    ServiceRelease,
+    Stack,
+    TableCount,
+)
 
 AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 TS = "20261120_090000"

@@ -16,12 +16,12 @@ from backports import zstd
 
 from tests.backup.sets import ACCOUNT, ARCHIVE, AT, CONTAINERS, RELEASE, STACK, TS, FakeDumper, make
 from tests.fakes import FakeClock
-from watchdog.backup.backup import Account, Level, TableCount
+from watchdog.backup.backup import Account, Level
 from watchdog.backup.catalogue import catalogue
 from watchdog.backup.policy import Hashing
 from watchdog.backup.writer import take
 from watchdog.errors import Refused, StepFailed, Unreachable
-from watchdog.stack import Database
+from watchdog.stack import Database, TableCount
 
 
 def names(directory: Path) -> set[str]:

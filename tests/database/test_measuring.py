@@ -12,10 +12,11 @@ from tests.postgres_server import Server, pieces
 from tests.postgres_server import collected as collected_bytes
 from watchdog.clock import SystemClock
 from watchdog.database import restore_beside, side_name
-from watchdog.database.contents import Contents, Hashes, TableCount, differences, frozen, server_version
+from watchdog.database.contents import Hashes, differences, frozen, server_version
 from watchdog.database.measuring import measure, survey
 from watchdog.database.ports import QUICK, Session
 from watchdog.errors import Corrupt
+from watchdog.stack import Contents, TableCount
 
 pytestmark = pytest.mark.engine
 CLOCK = SystemClock()

@@ -10,11 +10,12 @@ import pytest
 from tests.postgres_server import Server, collected, pieces
 from watchdog.adapters.process import run
 from watchdog.clock import SystemClock
-from watchdog.database import Contents, Properties, read_properties, restore_beside, side_name
+from watchdog.database import Properties, read_properties, restore_beside, side_name
 from watchdog.database.contents import frozen, sequences, server_version
 from watchdog.database.measuring import measure
 from watchdog.database.ports import Cluster
 from watchdog.errors import Corrupt, Refused, StepFailed
+from watchdog.stack import Contents
 
 pytestmark = pytest.mark.engine
 CLOCK = SystemClock()

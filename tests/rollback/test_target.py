@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fakes import MORNING
 from tests.rollback.samples import ago, backup, deployment, operation
 from tests.stack.samples import container, release
-from watchdog.backup.backup import Account, Backup, Contents, DatabaseDump, Level
+from watchdog.backup.backup import Account, Backup, DatabaseDump, Level
 from watchdog.errors import Refused
 from watchdog.rollback.ledger import Mark, Standing
 from watchdog.rollback.operation import Operation, Outcome
@@ -26,7 +26,7 @@ from watchdog.rollback.target import (
     permit,
     requested_target,
 )
-from watchdog.stack import Stack
+from watchdog.stack import Contents, Stack
 
 RUNNING = release("2").fingerprint
 Marks = dict[str, Mark]

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Protocol
 
-from watchdog.backup.backup import Account, Contents, TableCount
+from watchdog.backup.backup import Account
 from watchdog.backup.policy import Hashing
 from watchdog.database import contents
 from watchdog.database.demands import read_demands
@@ -21,6 +21,7 @@ from watchdog.database.measuring import measure
 from watchdog.database.ports import Cluster, Session
 from watchdog.database.properties import read_properties
 from watchdog.errors import StepFailed
+from watchdog.stack import Contents
 
 
 class DumpingCluster(Cluster, Protocol):
@@ -67,7 +68,6 @@ class SnapshotDump:
         if properties is None:
             raise StepFailed(f"database {self._database} vanished while it was dumped")
         chosen = contents.hashes_for(int(size)) if hashes == "auto" else hashes
-        counted = await measure(session, chosen)
         return Account(
             snapshot=str(snapshot),
             size_bytes=int(size),
@@ -75,7 +75,7 @@ class SnapshotDump:
             properties=asdict(properties),
             contents=Contents(
                 server_version=await contents.server_version(session),
-                tables={name: TableCount(t.rows, t.hash, t.digest) for name, t in counted.items()},
+                tables=await measure(session, chosen),
                 sequences=dict(self._sequences),
             ),
             origin=await origin(session),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from watchdog.errors import UsageError
-from watchdog.stack import Release
+from watchdog.stack import Contents, Release
 
 
 class Level(StrEnum):
@@ -37,43 +37,6 @@ class FileEntry:
     name: str
     size_bytes: int
     sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TableCount:
-    """The rows of one table; `digest` is an order-free hash after its method (None: only counted).
-
-    `hash`: of all rows' text, in manifests from before there were other methods.
-    """
-
-    rows: int
-    hash: str | None = None
-    digest: str | None = None
-
-    @property
-    def sampled(self) -> bool:
-        """Whether the digest is of some rows only."""
-        return self.digest is not None and "/1:" not in self.digest
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a dump holds, measured under its own snapshot; compared with every restored copy.
-
-    `server_version` as in `server_version_num` (150018); sequences that only grow, with their least value.
-    """
-
-    server_version: int
-    tables: Mapping[str, TableCount]
-    sequences: Mapping[str, int]
-
-    @property
-    def hashes(self) -> Literal["full", "sampled", "counts"]:
-        """How much of it was hashed."""
-        hashed = [table for table in self.tables.values() if table.hash or table.digest]
-        if any(table.sampled for table in hashed):
-            return "sampled"
-        return "full" if hashed or not self.tables else "counts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from watchdog.backup.backup import Account, Backup, Contents, DatabaseDump, FileEntry, Level, TableCount
+from watchdog.backup.backup import Account, Backup, DatabaseDump, FileEntry, Level
 from watchdog.errors import Corrupt
-from watchdog.stack import ConfigFile, Release, ServiceRelease
+from watchdog.stack import ConfigFile, Contents, Release, ServiceRelease, TableCount
 
 SCHEMA = 1
 

@@ -1,6 +1,6 @@
 """The database step: dumped beside the live one, restored beside it, and swapped in by rename."""
 
-from watchdog.database.contents import Contents, Measured, TableCount, hashes_for
+from watchdog.database.contents import hashes_for
 from watchdog.database.displaced import open_read_only
 from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
 from watchdog.database.fence import end_backends, unfence
@@ -13,15 +13,12 @@ from watchdog.database.swap import Swap, SwapState, observe, swap
 
 __all__ = [
     "Cluster",
-    "Contents",
     "DatabaseFacts",
     "Format",
-    "Measured",
     "Properties",
     "Session",
     "Swap",
     "SwapState",
-    "TableCount",
     "apply_properties",
     "blockers",
     "discard_side",

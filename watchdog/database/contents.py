@@ -5,13 +5,13 @@ Measured under the dump's own snapshot by the backup, and again on the side data
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from watchdog.database import sql
 from watchdog.database.ports import Session
+from watchdog.stack import Contents
 
 Hashes = Literal["full", "sampled", "counts"]
 """Of every row; of one in 64 and of small tables whole; of none."""
@@ -23,60 +23,11 @@ SAMPLES_BELOW_BYTES = 256 * 1024**3
 LARGE_OBJECTS = "(large objects)"
 
 
-class Counted(Protocol):
-    """The rows of one table; both hashes are None where they were only counted.
-
-    `digest`: an order-free hash after the method that it was made by (`record/64:-123`, see `hashing`).
-    `hash`: of all rows' text; only in accounts from before there were other methods.
-    """
-
-    @property
-    def rows(self) -> int: ...
-    @property
-    def hash(self) -> str | None: ...
-    @property
-    def digest(self) -> str | None: ...
-
-
-class Measured(Protocol):
-    """What a dump must hold. `server_version` as in `server_version_num` (150018)."""
-
-    @property
-    def server_version(self) -> int: ...
-    @property
-    def tables(self) -> Mapping[str, Counted]: ...
-    @property
-    def sequences(self) -> Mapping[str, int]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class TableCount:
-    """See `Counted`."""
-
-    rows: int
-    hash: str | None = None
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """Tables by quoted qualified name; sequences that only grow, with their last value."""
-
-    server_version: int
-    tables: Mapping[str, TableCount]
-    sequences: Mapping[str, int]
-
-
 def hashes_for(size_bytes: int) -> Hashes:
     """How much of a database of this size is hashed, where nobody chose."""
     if size_bytes < FULL_HASHES_BELOW_BYTES:
         return "full"
     return "sampled" if size_bytes < SAMPLES_BELOW_BYTES else "counts"
-
-
-def digest_of(table: Counted) -> str | None:
-    """Its hash after its method, whenever it was made."""
-    return f"text/1:{table.hash}" if table.digest is None and table.hash is not None else table.digest
 
 
 @asynccontextmanager
@@ -99,7 +50,7 @@ async def sequences(session: Session) -> dict[str, int]:
     return {qualified(schema, name): int(value) for schema, name, value in await session.rows(sql.SEQUENCES)}
 
 
-def differences(expected: Measured, found: Measured) -> tuple[str, ...]:
+def differences(expected: Contents, found: Contents) -> tuple[str, ...]:
     """A sentence for each table or sequence that is not as expected; empty where all is.
 
     Hashes are compared only within one major version: the text of a row may differ between two.
@@ -114,7 +65,7 @@ def differences(expected: Measured, found: Measured) -> tuple[str, ...]:
             faults.append(f"{name}: missing")
         elif restored.rows != table.rows:
             faults.append(f"{name}: {restored.rows} rows instead of {table.rows}")
-        elif same_major and digest_of(table) not in (None, digest_of(restored)):
+        elif same_major and table.told not in (None, restored.told):
             faults.append(f"{name}: same number of rows, other content")
     faults += [
         f"sequence {name}: at {found.sequences.get(name)} instead of at least {value}"

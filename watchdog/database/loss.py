@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from watchdog.database.contents import Counted
+from watchdog.stack import TableCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +50,5 @@ class Reference:
     """
 
     snapshot: str
-    tables: Mapping[str, Counted]
+    tables: Mapping[str, TableCount]
     swapped: str = ""

@@ -12,12 +12,13 @@ from dataclasses import replace
 
 from watchdog.clock import Deadline
 from watchdog.database import sql
-from watchdog.database.contents import LARGE_OBJECTS, Counted, frozen
+from watchdog.database.contents import LARGE_OBJECTS, frozen
 from watchdog.database.loss import Reference, TableLoss
 from watchdog.database.ports import LONG, Session
 from watchdog.database.settling import Settler
 from watchdog.database.shape import Shape, shapes
 from watchdog.database.staging import oldest_running, written_since
+from watchdog.stack import TableCount
 
 AT_ONCE = 50
 """Tables counted by one statement: a round trip for each of 4,000 takes longer than counting them."""
@@ -40,7 +41,7 @@ async def account(
 
 
 async def would_displace(
-    live: Session, snapshot: str, tables: Mapping[str, Counted]
+    live: Session, snapshot: str, tables: Mapping[str, TableCount]
 ) -> tuple[TableLoss, ...]:
     """What each table would lose by going back, from the live database and the backup's account alone.
 
@@ -73,7 +74,7 @@ async def _since(session: Session, snapshot: str) -> str:
 
 
 async def _hits(
-    session: Session, tables: Mapping[str, Shape], then: Mapping[str, Counted], since: str
+    session: Session, tables: Mapping[str, Shape], then: Mapping[str, TableCount], since: str
 ) -> list[TableLoss]:
     """Rows now, and those written since, of every table; tables that are gone, and large objects, too."""
     counts: dict[str, tuple[int, int]] = {}
@@ -94,7 +95,7 @@ def _count(number: int, table: Shape, since: str) -> str:
     return f"SELECT {number}, count(*), {hits} FROM {table.source} t"
 
 
-def _loss(name: str, then: Counted | None, now: int, hits: int) -> TableLoss:
+def _loss(name: str, then: TableCount | None, now: int, hits: int) -> TableLoss:
     if then is None:
         note = "a table that the backup does not have"
         return TableLoss(name, None, now, now, inserted=now, note=note)
@@ -105,7 +106,7 @@ def _gone(name: str, rows: int) -> TableLoss:
     return TableLoss(name, rows, None, deleted=rows, note="dropped, with its rows of then")
 
 
-async def _large_objects(session: Session, then: Mapping[str, Counted]) -> list[TableLoss]:
+async def _large_objects(session: Session, then: Mapping[str, TableCount]) -> list[TableLoss]:
     """Their content belongs to no table: only their number is compared."""
     [(now,)] = await session.rows(sql.LARGE_OBJECTS)
     before = then[LARGE_OBJECTS].rows if LARGE_OBJECTS in then else 0

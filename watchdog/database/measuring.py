@@ -12,11 +12,7 @@ from itertools import islice
 from watchdog.database import sql
 from watchdog.database.contents import (
     LARGE_OBJECTS,
-    Contents,
     Hashes,
-    Measured,
-    TableCount,
-    digest_of,
     frozen,
     sequences,
     server_version,
@@ -24,6 +20,7 @@ from watchdog.database.contents import (
 from watchdog.database.hashing import RECORD_SINCE, SAMPLE, Method, measured, method_of
 from watchdog.database.ports import LONG, Session
 from watchdog.database.shape import Shape, shapes
+from watchdog.stack import Contents, TableCount
 
 AT_ONCE = 50
 """Tables a statement: 4,000 of them are measured in a second instead of ten."""
@@ -36,7 +33,7 @@ SELECT l.nspname::text, l.relname::text, pg_table_size(c.oid)
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = l.relname"""
 
 
-async def survey(session: Session, hashes: Hashes | Measured) -> Contents:
+async def survey(session: Session, hashes: Hashes | Contents) -> Contents:
     """Everything `differences` compares, of the database that the session is connected to."""
     async with frozen(session):
         return Contents(
@@ -44,7 +41,7 @@ async def survey(session: Session, hashes: Hashes | Measured) -> Contents:
         )
 
 
-async def measure(session: Session, hashes: Hashes | Measured) -> dict[str, TableCount]:
+async def measure(session: Session, hashes: Hashes | Contents) -> dict[str, TableCount]:
     """Count (and hash) every table, or as another account of it was measured; call inside `frozen`.
 
     Materialized views, being derived, are left out. Of another major version, rows are only counted.
@@ -73,11 +70,11 @@ async def _methods(session: Session, found: Mapping[str, Shape], hashes: Hashes)
     return {**dict.fromkeys(keyed, replace(whole, part=SAMPLE)), **dict.fromkeys(small, whole)}
 
 
-async def _methods_of(session: Session, account: Measured) -> dict[str, Method]:
+async def _methods_of(session: Session, account: Contents) -> dict[str, Method]:
     if await server_version(session) // 10000 != account.server_version // 10000:
         return {}
-    digests = ((name, digest_of(table)) for name, table in account.tables.items())
-    return {name: method_of(digest) for name, digest in digests if digest is not None}
+    tables = account.tables.items()
+    return {name: method_of(table.told) for name, table in tables if table.told is not None}
 
 
 async def _count(

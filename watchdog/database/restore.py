@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from watchdog.clock import Clock, Deadline
 from watchdog.database import sql
-from watchdog.database.contents import Measured, differences
+from watchdog.database.contents import differences
 from watchdog.database.fence import empty
 from watchdog.database.measuring import survey
 from watchdog.database.names import control_database, is_side
@@ -18,6 +18,7 @@ from watchdog.database.plain import guarded
 from watchdog.database.ports import LONG, Cluster, Dump, Format
 from watchdog.database.properties import Properties, apply_properties, create_like, read_properties
 from watchdog.errors import Corrupt, Refused
+from watchdog.stack import Contents
 
 EMPTY_WITHIN = timedelta(seconds=10)
 
@@ -30,7 +31,7 @@ async def restore_beside(
     *,
     clock: Clock,
     fmt: Format = "custom",
-    expected: Measured | None = None,
+    expected: Contents | None = None,
     saved: Properties | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -68,7 +69,7 @@ async def discard_side(cluster: Cluster, live: str, side: str, clock: Clock) -> 
             await session.execute(sql.drop_database(side), LONG)
 
 
-async def _prove(cluster: Cluster, side: str, expected: Measured | None) -> None:
+async def _prove(cluster: Cluster, side: str, expected: Contents | None) -> None:
     async with cluster.connect(side) as session:
         await session.execute("ANALYZE", LONG)
         if expected is None:

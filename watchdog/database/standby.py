@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from watchdog.clock import Clock
 from watchdog.database import sql
-from watchdog.database.contents import Measured
 from watchdog.database.names import control_database, side_name, standby_name
 from watchdog.database.ports import Cluster, Dump, Format
 from watchdog.database.properties import Properties
 from watchdog.database.restore import discard_side, restore_beside
+from watchdog.stack import Contents
 
 
 async def stand_by(
@@ -25,7 +25,7 @@ async def stand_by(
     *,
     clock: Clock,
     fmt: Format = "custom",
-    expected: Measured | None = None,
+    expected: Contents | None = None,
     saved: Properties | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from watchdog.backup.backup import Account, Backup, Contents, DatabaseDump, Level, TableCount
+from watchdog.backup.backup import Account, Backup, DatabaseDump, Level
 from watchdog.backup.catalogue import check_files, open_dump
 from watchdog.backup.legacy import legacy_dumps_of
 from watchdog.backup.marks import mark_checked, mark_damaged, mark_script_verified, mark_verified
@@ -147,11 +147,7 @@ async def _account_of(backup: Backup, database: Database, hands: Hands, progress
                 size_bytes=int(size),
                 schema_fingerprint=await schema_fingerprint(session),
                 properties=asdict(properties),
-                contents=Contents(
-                    found.server_version,
-                    {name: TableCount(t.rows, t.hash, t.digest) for name, t in found.tables.items()},
-                    found.sequences,
-                ),
+                contents=found,
             )
 
 

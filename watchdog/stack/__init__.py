@@ -1,6 +1,7 @@
 """The stack under guard: what the operator declared, what runs, and the release that both make up."""
 
 from watchdog.stack.container import Container, Dependency, Health
+from watchdog.stack.contents import Contents, TableCount
 from watchdog.stack.event import Event
 from watchdog.stack.ports import Engine, Events, Orchestrator
 from watchdog.stack.release import ConfigFile, Release, ServiceRelease
@@ -9,6 +10,7 @@ from watchdog.stack.stack import Database, Stack
 __all__ = [
     "ConfigFile",
     "Container",
+    "Contents",
     "Database",
     "Dependency",
     "Engine",
@@ -19,4 +21,5 @@ __all__ = [
     "Release",
     "ServiceRelease",
     "Stack",
+    "TableCount",
 ]
