@@ -102,7 +102,7 @@ class Application:
             standbys=self._standbys.setdefault(stack.name, Standbys()),
         )
         make = functools.partial(self._make_backup, settings, clusters)
-        return Tools(settings, hands, self._ledger, self._outbox, make)
+        return Tools(settings, hands, self._ledger, self._outbox, make, clusters)
 
     def _prober(self, project: str, clusters: StackClusters) -> Probes:
         probes = Probes(self._engine, project, clusters.first_row, self._clock)

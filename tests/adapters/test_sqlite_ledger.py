@@ -12,6 +12,7 @@ from tests.stack.samples import config_file, release
 from watchdog.adapters.sqlite_ledger import SqliteLedger, _adapter
 from watchdog.alert import Alert, Level
 from watchdog.deploy.deployment import Deployment, Kind, Phase
+from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.ledger import Audit, Mark, Seen, Standing, Transition
 from watchdog.rollback.operation import Operation, Outcome, Progress, StepRecord
 from watchdog.stack import Release
@@ -39,6 +40,11 @@ DEPLOYMENT = Deployment(
 STEP = StepRecord("o1", "preflight", Progress.DONE, MORNING, LATER, {"containers": [{"id": "x"}], "n": None})
 
 
+DISPLACED = Displaced(
+    "o1", "shop", "shop_pre_rollback_20261120_090000", "shop", "database", MORNING, opened_at=MORNING
+)
+
+
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
     ledger = SqliteLedger(tmp_path / "state" / "state.db")
@@ -51,13 +57,16 @@ async def test_every_record_comes_back_as_it_was_written(ledger: SqliteLedger) -
     audit = Audit("shop", MORNING, "user root (uid 0)", "deploy", "x")
     transition = Transition("shop", "api", "red", MORNING, "HTTP 500")
     mark = Mark("shop", "f1", Standing.FAILED, MORNING, "api")
-    await ledger.write(release(), DEPLOYMENT, OPERATION, STEP, ALERT, seen, audit, transition, mark)
+    await ledger.write(
+        release(), DEPLOYMENT, OPERATION, STEP, ALERT, seen, audit, transition, mark, DISPLACED
+    )
     assert await ledger.release("release-1") == release()
     assert await ledger.deployment("d1") == DEPLOYMENT
     assert await ledger.operation("o1") == OPERATION
     assert await ledger.steps("o1") == (STEP,)
     assert await ledger.pending_alerts() == (ALERT,)
     assert await ledger.seen("shop") == seen
+    assert await ledger.displaced("shop") == (DISPLACED,)
     assert await ledger.audits("shop") == (audit,)
     assert await ledger.transitions("shop") == (transition,)
     assert await ledger.marks("shop") == {"f1": mark}

@@ -25,11 +25,11 @@ from watchdog.backup.writer import take
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Hint, Message, Probed
 from watchdog.daemon.tools import Tools
-from watchdog.database.ports import Cluster
 from watchdog.deploy.deployment import Deployment
 from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.errors import Unreachable
 from watchdog.health.check import Check
+from watchdog.rollback.aftermath import Server
 from watchdog.rollback.policy import RollbackPolicy
 from watchdog.rollback.run import Clusters, Hands
 from watchdog.rollback.standby import Standbys
@@ -53,7 +53,7 @@ class HostClock(FakeClock):
 class NoServer:
     """A database server that is down."""
 
-    async def of(self, database: Database, operation: str = "") -> Cluster:
+    async def of(self, database: Database, operation: str = "") -> Server:
         raise Unreachable(f"service {database.service} does not run")
 
 
@@ -126,7 +126,7 @@ class House:
             backup=BackupPolicy(self.root / "backups", disk_reserve=0),
             rollback=self.rollback,
         )
-        return Tools(settings, self._hands(), self.ledger, self.outbox, self.make_backup)
+        return Tools(settings, self._hands(), self.ledger, self.outbox, self.make_backup, NoServer())
 
     def _hands(self) -> Hands:
         return Hands(

@@ -41,7 +41,7 @@ def test_every_section_reaches_the_domain(host: Host) -> None:
         "    backup: {directory: /backups, daily: off, keep_days: 8, min_keep: 2, compress_after: 1d,"
         " disk_reserve: 5MiB, hashes: sampled}\n"
         "    rollback: {mode: notify, database: if_changed, max_data_loss: 1m, standby: always,"
-        " standby_max_size: 7MiB}\n"
+        " standby_max_size: 7MiB, keep_displaced: 5h}\n"
     )
     settings = only(host, text)
     assert settings.stack.project == "sales"
@@ -56,7 +56,12 @@ def test_every_section_reaches_the_domain(host: Host) -> None:
     assert (settings.backup.disk_reserve, str(settings.backup.directory)) == (5 * 1024**2, "/backups")
     assert settings.backup.hashes == "sampled"
     assert settings.rollback == RollbackPolicy(
-        Mode.NOTIFY, DatabasePolicy.IF_CHANGED, timedelta(minutes=1), StandbyPolicy.ALWAYS, 7 * 1024**2
+        Mode.NOTIFY,
+        DatabasePolicy.IF_CHANGED,
+        timedelta(minutes=1),
+        StandbyPolicy.ALWAYS,
+        7 * 1024**2,
+        timedelta(hours=5),
     )
 
 

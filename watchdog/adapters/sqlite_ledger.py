@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from watchdog.alert import Alert
 from watchdog.deploy.deployment import Deployment
 from watchdog.errors import WatchdogError
+from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.ledger import Audit, Mark, Record, Seen, Standing, Transition
 from watchdog.rollback.operation import Operation, StepRecord
 from watchdog.stack import Release
@@ -41,6 +42,7 @@ TABLES: dict[type, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     Audit: ("audit", (), ("stack", "at")),
     Transition: ("transitions", (), ("stack", "at")),
     Seen: ("seen", ("stack",), ()),
+    Displaced: ("displaced", ("operation", "database"), ("stack", "at")),
 }
 
 
@@ -86,6 +88,9 @@ class SqliteLedger:
 
     async def steps(self, operation_id: str) -> tuple[StepRecord, ...]:
         return await self._all(StepRecord, "operation = ? ORDER BY started_at, rowid", operation_id)
+
+    async def displaced(self, stack: str) -> tuple[Displaced, ...]:
+        return await self._all(Displaced, "stack = ? ORDER BY at, operation, database", stack)
 
     async def seen(self, stack: str) -> Seen | None:
         return await self._one(Seen, "stack = ?", stack)

@@ -205,6 +205,7 @@ class Conductor:
             outcome = {"outcome": operation.outcome, "detail": operation.detail}
             guard.tell("rollback_ended", operation=operation.id, **outcome)
             await guard.ask(lambda: trusting.after_rollback(guard, operation))
+            guard.aftercare.soon()
         finally:
             self.rolling_back = False
         return operation
@@ -276,6 +277,7 @@ class Conductor:
         """Cut what is under way: the journal lets the next start go on."""
         await self._guard.capturer.stop()
         await self._guard.preparer.stop()
+        await self._guard.aftercare.stop()
         tasks = self._tasks()
         for task in tasks:
             task.cancel()

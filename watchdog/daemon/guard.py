@@ -17,6 +17,7 @@ import structlog
 
 from watchdog.alert.alert import Level, alert
 from watchdog.daemon import checking, trusting
+from watchdog.daemon.aftercare import Aftercare
 from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.conducting import Conductor
 from watchdog.daemon.judging import judge
@@ -57,6 +58,7 @@ class Guard:
         self.conductor = Conductor(self)
         self.capturer = Capturer(self)
         self.preparer = Preparer(self)
+        self.aftercare = Aftercare(self)
         self._progressed_at = tools.hands.clock.monotonic()
         self.adopted = asyncio.Event()
         self.began_at = tools.hands.clock.now()

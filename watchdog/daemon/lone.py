@@ -58,6 +58,7 @@ async def converse(
             result = await handler(post.guard, arguments, far, caller)
             await post.guard.conductor.at_rest()  # what was begun beside it must not be cut
             await post.guard.preparer.at_rest()
+            await post.guard.aftercare.accounted()
             far.send({"result": result})
         except BaseException as error:
             far.send({"raise": error})

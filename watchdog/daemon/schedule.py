@@ -86,6 +86,7 @@ class Schedule:
 
 async def hourly(guard: Guard) -> None:
     """What a busy stack or a server that is down leaves is left to the next hour."""
+    guard.aftercare.soon()
     try:
         await sweep(guard)
     except WatchdogError as error:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from watchdog.alert.outbox import Outbox
 from watchdog.backup.backup import Backup
+from watchdog.rollback.aftermath import Servers
 from watchdog.rollback.ledger import Audit, Ledger
 from watchdog.rollback.run import Hands
 from watchdog.settings.build import StackSettings
@@ -20,13 +21,14 @@ MakeBackup = Callable[[Release | None, Sequence[Container], str, Callable[[str],
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """`make_backup` writes a backup of the stack; `events` are hints about its project."""
+    """`make_backup` writes a backup of the stack; `servers` finds what serves its databases."""
 
     settings: StackSettings
     hands: Hands
     ledger: Ledger
     outbox: Outbox
     make_backup: MakeBackup
+    servers: Servers
 
     async def audit(self, actor: object, action: str, detail: str = "") -> None:
         """Write down who wanted what."""

@@ -1,12 +1,12 @@
-"""Opens the displaced database for reading after a rollback: what it holds can be counted and exported."""
+"""Opens the displaced database after a rollback, for reading only; drops it when its time is over."""
 
 from __future__ import annotations
 
 from watchdog.database import sql
-from watchdog.database.names import control_database
-from watchdog.database.ports import Cluster
+from watchdog.database.names import control_database, is_displaced
+from watchdog.database.ports import LONG, Cluster
 from watchdog.database.properties import read_properties
-from watchdog.errors import StepFailed
+from watchdog.errors import Refused, StepFailed
 
 
 async def open_read_only(cluster: Cluster, displaced: str) -> None:
@@ -28,3 +28,12 @@ async def open_read_only(cluster: Cluster, displaced: str) -> None:
                 await session.execute(f"REVOKE CONNECT ON DATABASE {name} FROM {sql.identifier(role)}")
             await session.execute(f"GRANT CONNECT ON DATABASE {name} TO {sql.identifier(cluster.user)}")
         await session.execute(sql.allow_connections(displaced, True))
+
+
+async def drop_displaced(cluster: Cluster, displaced: str) -> None:
+    """Drop one that was displaced, never any other. Gone already is fine; nobody's session is ended for it:
+    raises `InUse` while somebody reads."""
+    if not is_displaced(displaced):
+        raise Refused(f"{displaced!r} is not the name of a displaced database; no other one is dropped")
+    async with cluster.connect(control_database([displaced])) as session:
+        await session.execute(sql.drop_database(displaced), LONG)

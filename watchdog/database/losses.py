@@ -7,14 +7,15 @@ on the displaced database, `would_displace` before one on the live database alon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from watchdog.clock import Deadline
 from watchdog.database import sql
 from watchdog.database.contents import LARGE_OBJECTS, frozen
 from watchdog.database.loss import Reference, TableLoss
-from watchdog.database.ports import LONG, Session
+from watchdog.database.names import control_database
+from watchdog.database.ports import LONG, Cluster, Session
 from watchdog.database.settling import Settler
 from watchdog.database.shape import Shape, shapes
 from watchdog.database.staging import oldest_running, written_since
@@ -61,6 +62,14 @@ async def origin(session: Session) -> str:
         " WHERE datname = current_database()"
     )
     return str(identity)
+
+
+async def moment(cluster: Cluster, databases: Collection[str]) -> str:
+    """`pg_current_snapshot()` of the cluster, asked for while these databases are fenced: what is written in
+    them later has a later number."""
+    async with cluster.connect(control_database(databases)) as session:
+        [(snapshot,)] = await session.rows("SELECT pg_current_snapshot()::text")
+    return str(snapshot)
 
 
 async def _shapes_of(session: Session) -> dict[str, Shape]:

@@ -19,6 +19,7 @@ STANDBY = "_standby_"
 VERIFY = "_verify_"
 DISPLACED = "_pre_rollback_"
 _SIDE_PATTERN = re.compile(r".+_(?:restore|standby|verify)_\d{8}_\d{6}", re.DOTALL)
+_DISPLACED_PATTERN = re.compile(r".+_pre_rollback_\d{8}_\d{6}", re.DOTALL)
 _HASH_DIGITS = 8
 
 
@@ -50,6 +51,11 @@ def displaced_name(database: str, timestamp: str) -> str:
 def is_side(name: str) -> bool:
     """Whether it is the name of a copy (side, standby, verify): only such a one may be dropped at once."""
     return _SIDE_PATTERN.fullmatch(name) is not None
+
+
+def is_displaced(name: str) -> bool:
+    """Whether it is the name of a displaced database: dropped only after its time, with its dump proved."""
+    return _DISPLACED_PATTERN.fullmatch(name) is not None
 
 
 def control_database(avoid: Collection[str]) -> str:

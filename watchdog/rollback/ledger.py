@@ -13,6 +13,7 @@ from typing import Protocol
 
 from watchdog.alert import Alert
 from watchdog.deploy.deployment import Deployment
+from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.operation import Operation, StepRecord
 from watchdog.stack import Release
 
@@ -72,7 +73,7 @@ class Seen:
     good: str | None = None
 
 
-Record = Release | Mark | Deployment | Operation | StepRecord | Alert | Audit | Transition | Seen
+Record = Release | Mark | Deployment | Operation | StepRecord | Alert | Audit | Transition | Seen | Displaced
 
 
 class Ledger(Protocol):
@@ -110,6 +111,10 @@ class Ledger(Protocol):
 
     async def steps(self, operation_id: str) -> tuple[StepRecord, ...]:
         """In the order in which they were begun."""
+        ...
+
+    async def displaced(self, stack: str) -> tuple[Displaced, ...]:
+        """Every database that was ever displaced, oldest first."""
         ...
 
     async def seen(self, stack: str) -> Seen | None: ...

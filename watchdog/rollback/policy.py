@@ -47,6 +47,7 @@ class RollbackPolicy:
     Attributes:
         max_data_loss: A backup older than this, when a rollback is decided, is not restored unattended.
         standby_max_size: Bytes; AUTO makes no standby copy of a larger database.
+        keep_displaced: How long a displaced database stays at least; it also stays until it is dumped.
     """
 
     mode: Mode = Mode.AUTO
@@ -54,3 +55,4 @@ class RollbackPolicy:
     max_data_loss: timedelta = timedelta(minutes=15)
     standby: StandbyPolicy = StandbyPolicy.AUTO
     standby_max_size: int = 5 * 1024**3
+    keep_displaced: timedelta = timedelta(hours=72)

@@ -82,6 +82,7 @@ class RollbackSection(Section):
     max_data_loss: Duration = _ROLLBACK.max_data_loss
     standby: StandbyPolicy = _ROLLBACK.standby
     standby_max_size: Size = _ROLLBACK.standby_max_size
+    keep_displaced: Duration = _ROLLBACK.keep_displaced
 
 
 class StackSection(Section):

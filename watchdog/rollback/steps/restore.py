@@ -11,6 +11,7 @@ from typing import Any
 from watchdog.backup.backup import Backup
 from watchdog.clock import Clock
 from watchdog.database.fence import end_backends, unfence
+from watchdog.database.losses import moment
 from watchdog.database.names import application_name
 from watchdog.database.ports import Cluster
 from watchdog.database.swap import Swap, SwapState, observe, swap
@@ -38,14 +39,19 @@ async def restore_database(run: Run) -> dict[str, Any]:
 
 
 async def swap_all(run: Run) -> dict[str, Any]:
-    """All databases of one server in one transaction, server by server. Facts as `restore_database`."""
+    """All databases of one server in one transaction, server by server. Facts as `restore_database`, and
+    `moments`: what is written later into the new live databases, the services wrote."""
     by_server: dict[str, list[Swap]] = {}
+    moments: dict[str, str] = {}
     for database, pair in pairs(run).items():
         by_server.setdefault(database.server, []).append(pair)
     for database in run.stack.databases:
         if together := by_server.pop(database.server, None):
-            await swap(await cluster_of(run, database), together, run.hands.clock)
-    return {"displaced": {pair.live: pair.displaced for pair in pairs(run).values()}}
+            cluster = await cluster_of(run, database)
+            await swap(cluster, together, run.hands.clock)
+            names = [pair.live for pair in together]
+            moments.update(dict.fromkeys(names, await moment(cluster, names)))
+    return {"displaced": {pair.live: pair.displaced for pair in pairs(run).values()}, "moments": moments}
 
 
 async def require_not_swapped(run: Run) -> dict[str, Any]:
