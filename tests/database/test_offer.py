@@ -173,6 +173,35 @@ async def test_what_only_superusers_may_create_is_named(
 
 @pytest.mark.engine
 @each_major
+async def test_who_was_let_into_anothers_schema_is_named_since_a_restore_lets_in_too_late(
+    server: Server, database: str, owned: tuple[str, str]
+) -> None:
+    owner, ours = owned
+    guest = f"guest_{database}"
+    full = " WITH INHERIT TRUE, SET TRUE" if server.major >= 16 else ""
+    server.sql(
+        database,
+        f"CREATE ROLE {guest}",
+        f"GRANT CREATE, USAGE ON SCHEMA sales TO {guest}",
+        "CREATE TABLE sales.visits (id int)",
+        f"ALTER TABLE sales.visits OWNER TO {guest}",
+        f'ALTER ROLE "{ours}" CREATEDB',
+        *(f'GRANT "{role}" TO "{ours}"{full}' for role in (owner, guest, "pg_signal_backend")),
+    )
+    cluster, side = server.cluster(user=ours), side_name(database, "20261120_090000")
+    assert await reasons(cluster, database) == (
+        f'role "{ours}" may not create the objects of {guest} in schema sales of {database}; give '
+        "ops-watchdog a superuser",
+    )
+    archive, _ = await dumped(server.cluster(), database)
+    with pytest.raises(StepFailed, match="permission denied for schema sales"):
+        await restore_beside(cluster, database, side, lambda: pieces(archive), clock=SystemClock())
+    server.drop(database)
+    server.sql("postgres", f"DROP ROLE {guest}")
+
+
+@pytest.mark.engine
+@each_major
 async def test_what_vanished_from_the_server_is_named(server: Server, database: str) -> None:
     """As the backup's account tells it: the live database has lost it as well."""
     async with server.cluster().connect(database) as session:

@@ -29,6 +29,7 @@ _ELSEWHERE = (
     ("pg_foreign_server", "srvowner", "true"),
     ("pg_publication", "pubowner", "true"),
     ("pg_largeobject_metadata", "lomowner", "true"),
+    ("pg_default_acl", "defaclrole", "true"),
 )
 _FOR_SUPERUSERS = (
     ("event trigger", "evtname", "pg_event_trigger", "true"),
@@ -43,6 +44,14 @@ _FOR_SUPERUSERS = (
         "o.prolang IN (SELECT oid FROM pg_language WHERE NOT lanpltrusted)",
     ),
 )
+_GUESTS = """\
+SELECT 'objects of ' || pg_get_userbyid({owner}) || ' in schema ' || n.nspname
+  FROM {catalog} o JOIN pg_namespace n ON n.oid = o.{schema}
+ WHERE n.nspname !~ '^pg_' AND NOT pg_has_role({owner}, n.nspowner, 'USAGE')
+   AND (n.nspname <> 'public' OR current_setting('server_version_num')::int >= 150000)
+   AND {condition} AND {own}"""
+"""Their owner was let in by a grant, which a restore repeats at its end only. Before 15, `public` was open to
+everybody."""
 _OWN = (
     f"o.oid >= {FIRST_OID} AND NOT EXISTS (SELECT FROM pg_depend e"
     " WHERE e.classid = o.tableoid AND e.objid = o.oid AND e.deptype = 'e')"
@@ -119,4 +128,8 @@ def _for_superusers() -> str:
         f"SELECT '{kind} ' || o.{name} FROM {catalog} o WHERE {condition} AND {_OWN}"
         for kind, name, catalog, condition in _FOR_SUPERUSERS
     )
-    return " UNION ".join(parts) + " ORDER BY 1"
+    guests = (
+        _GUESTS.format(catalog=catalog, owner=f"o.{owner}", schema=schema, condition=condition, own=_OWN)
+        for catalog, owner, schema, condition in _IN_SCHEMAS[:2]
+    )
+    return " UNION ".join((*parts, *guests)) + " ORDER BY 1"
