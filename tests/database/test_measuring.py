@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.postgres_server import Server, pieces
+from tests.postgres_server import Server, each_major, pieces
 from tests.postgres_server import collected as collected_bytes
 from watchdog.clock import SystemClock
 from watchdog.database import restore_beside, side_name
@@ -59,13 +59,15 @@ async def restored(server: Server, database: str, expected: Contents) -> None:
     await restore_beside(cluster, database, side, lambda: pieces(archive), clock=CLOCK, expected=expected)
 
 
+@each_major
 async def test_rows_of_every_type_are_the_same_on_the_copy_and_not_after_a_change(
     server: Server, database: str
 ) -> None:
     server.sql(database, OF_EVERY_TYPE)
     contents = await taken(server, database, "full")
     assert contents.tables["public.everything"].rows == 101
-    assert (contents.tables["public.everything"].digest or "").startswith("record/1:")
+    method = "record/1:" if server.major >= 14 else "text/1:"
+    assert (contents.tables["public.everything"].digest or "").startswith(method)
     await restored(server, database, contents)
     for change in ("mood = 'happy'", "jb = '{}'", "t = t || ' '", "f8 = 0.5", "iv = '91 s'", "n = n + 0.001"):
         server.sql(database, f"UPDATE everything SET {change} WHERE i4 = 7")
@@ -74,12 +76,13 @@ async def test_rows_of_every_type_are_the_same_on_the_copy_and_not_after_a_chang
         contents = changed
 
 
+@each_major
 async def test_a_sample_is_of_the_same_rows_on_the_copy(server: Server, database: str) -> None:
     server.sql(database, *LARGE)
     contents = await taken(server, database, "sampled")
-    assert (contents.tables["public.keyed"].digest or "").startswith("record/64:")
+    assert contents.tables["public.keyed"].sampled
     assert contents.tables["public.keyless"] == TableCount(20000)
-    assert (contents.tables["public.users"].digest or "").startswith("record/1:"), "small: hashed whole"
+    assert "/1:" in (contents.tables["public.users"].digest or ""), "small: hashed whole"
     await restored(server, database, contents)
 
 
