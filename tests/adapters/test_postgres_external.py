@@ -30,10 +30,11 @@ def password(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """This host has nothing but docker, and whatever comes to lie here."""
+    """This host has nothing but docker and a shell, and whatever comes to lie here."""
     directory = tmp_path / "bin"
     directory.mkdir()
-    (directory / "docker").symlink_to(shutil.which("docker") or "docker")
+    for name in ("docker", "sh", "mktemp", "cat", "rm"):
+        (directory / name).symlink_to(shutil.which(name) or name)
     monkeypatch.setattr(postgres_external, "INSTALLATIONS", ())
     monkeypatch.setenv("PATH", str(directory))
     return directory
@@ -45,10 +46,16 @@ def newest(server: Server) -> Server:
 
 
 def lend_tools(server: Server, directory: Path) -> None:
-    """Real tools of a server's major version: they run in its container and reach others by address."""
+    """Real tools of a server's major version: they run in its container and reach others by address.
+
+    A file of this host they do not see: pg_restore reads from its standard input only.
+    """
+    no_file = '[ "$1" = --list ] && exit 1'
     inside = "docker exec --interactive --env PGHOST --env PGPORT --env PGPASSWORD --env PGAPPNAME"
     for name in ("pg_dump", "pg_restore", "psql", "pg_dumpall"):
-        (directory / name).write_text(f'#!/bin/sh\nexec {inside} {server.container.id} {name} "$@"\n')
+        (directory / name).write_text(
+            f'#!/bin/sh\n{no_file}\nexec {inside} {server.container.id} {name} "$@"\n'
+        )
         (directory / name).chmod(0o755)
 
 

@@ -25,8 +25,10 @@ def test_dumps_uncompressed_under_a_snapshot() -> None:
 
 
 def test_restores_and_stops_at_the_first_error() -> None:
-    assert tools.pg_restore("shop", "app") == [
-        *("pg_restore", "--exit-on-error", "--no-password", "--username=shop", "--dbname=dbname='app'"),
+    assert tools.pg_restore("shop", "app", tools.JOBS, tools.ARCHIVE) == [
+        *("pg_restore", "--exit-on-error", "--no-password", "--username=shop"),
+        "--dbname=dbname='app' options='-c synchronous_commit=off -c maintenance_work_mem=128MB'",
+        *("--jobs=2", "/proc/self/fd/3"),
     ]
     assert tools.psql("shop", "app") == [
         *("psql", "--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1"),

@@ -93,7 +93,7 @@ async def test_a_real_restore_that_fails_says_nothing_of_the_data(server: Server
         yield dump.encode()
 
     with pytest.raises(StepFailed, match="ERROR") as raised:
-        await server.cluster().restore("shop", chunks(), "plain")
+        await server.cluster().restore("shop", chunks, "plain")
     assert "hunter2" not in "".join(traceback.format_exception(raised.value))
 
 

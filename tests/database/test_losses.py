@@ -45,7 +45,7 @@ class Pair:
             archive = await collected(self.cluster.dump(self.name, snapshot))
             tables = await measure(session, "counts")
         self.server.sql("postgres", f'CREATE DATABASE "{self.restored}" TEMPLATE template0')
-        await self.cluster.restore(self.restored, pieces(archive), "custom")
+        await self.cluster.restore(self.restored, lambda: pieces(archive), "custom")
         [(swapped,)] = self.server.sql("postgres", "SELECT pg_current_snapshot()::text")
         self.reference = Reference(str(numbers), tables, str(swapped))
 

@@ -51,12 +51,18 @@ async def test_what_is_not_the_backup_never_stands_by(server: Server, database: 
     assert not await stands(cluster, database, TS)
 
 
-async def test_a_try_that_was_cut_off_is_replaced(server: Server, database: str) -> None:
+async def test_a_try_that_fails_leaves_nothing(server: Server, database: str) -> None:
     cluster = server.cluster()
     archive, contents = await dumped(cluster, database)
     with pytest.raises((Corrupt, StepFailed)):
         await stand_by(cluster, database, TS, lambda: pieces(archive[:5000]), clock=CLOCK, expected=contents)
-    assert side_name(database, TS) in server.databases(database)
+    assert server.databases(database) == {database: True}
+
+
+async def test_what_a_killed_try_left_is_replaced(server: Server, database: str) -> None:
+    cluster = server.cluster()
+    archive, contents = await dumped(cluster, database)
+    server.sql("postgres", f'CREATE DATABASE "{side_name(database, TS)}"')
     name = await stand_by(cluster, database, TS, lambda: pieces(archive), clock=CLOCK, expected=contents)
     assert server.databases(database) == {database: True, name: False}
 

@@ -15,13 +15,14 @@ from typing import Protocol
 
 from watchdog.adapters import postgres_tools as tools
 from watchdog.adapters.postgres_dump import snapshot_dump
+from watchdog.adapters.postgres_restore import restore_archive
 from watchdog.adapters.postgres_session import PostgresSession, connected
 from watchdog.adapters.postgres_words import check
-from watchdog.adapters.process import Environment, run, stream
+from watchdog.adapters.process import Environment, Finished, run, stream
 from watchdog.backup.ports import OpenDump
 from watchdog.database.contents import server_version
 from watchdog.database.names import control_database
-from watchdog.database.ports import QUICK, Format, Session
+from watchdog.database.ports import QUICK, Dump, Format, Session
 from watchdog.errors import ConfigError, Refused, StepFailed
 from watchdog.stack import Database
 
@@ -53,6 +54,10 @@ class Site(Protocol):
 
         Raises `Refused` where no tool fits the server.
         """
+        ...
+
+    async def allows_jobs(self, version: Version) -> bool:
+        """Whether pg_restore can be trusted to say what went wrong in several jobs at once."""
         ...
 
 
@@ -102,10 +107,12 @@ class PostgresCluster:
                 yield chunk
             check("pg_dump", database, await process.finished())
 
-    async def restore(self, database: str, chunks: AsyncIterator[bytes], fmt: Format) -> None:
-        tool = tools.pg_restore if fmt == "custom" else tools.psql
-        argv, env = await self._command(tool(self.user, database), with_input=True)
-        check(tool.__name__, database, await run(argv, timeout=None, env=env, stdin=chunks))
+    async def restore(self, database: str, dump: Dump, fmt: Format) -> None:
+        if fmt == "custom":
+            jobs = await self._site.allows_jobs(self._version)
+            await restore_archive(self._feed, self.user, database, dump, jobs=jobs)
+        else:
+            check("psql", database, await self._feed(tools.psql(self.user, database), dump()))
 
     async def globals(self) -> str:
         """Without the roles' passwords where ours may not read them: only a superuser may."""
@@ -148,6 +155,10 @@ class PostgresCluster:
         async with self.connect(control_database([self._database.name])) as session:
             [(taken,)] = await session.rows(tools.SIZE_OF_OUR_COPIES)
         return max(0, declared - int(taken))
+
+    async def _feed(self, tool: Sequence[str], chunks: AsyncIterator[bytes]) -> Finished:
+        argv, env = await self._command(tool, with_input=True)
+        return await run(argv, timeout=None, env=env, stdin=chunks)
 
     async def _command(
         self, tool: Sequence[str], *, with_input: bool = False

@@ -57,11 +57,16 @@ class InContainer:
         check("cat", given["POSTGRES_PASSWORD_FILE"], finished)
         return finished.stdout.rstrip("\r\n")
 
+    async def allows_jobs(self, version: Version) -> bool:
+        return True
+
     async def command(
         self, tool: Sequence[str], *, application_name: str, with_input: bool, version: Version
     ) -> tuple[list[str], Environment]:
         if tool[0] in LARGE_OUTPUT:
             tool = tools.in_blocks(tool)
+        elif tool[0] == "pg_restore":
+            tool = tools.seekable(tool) if tools.ARCHIVE in tool else tools.in_large_reads(tool)
         argv = tools.in_container(
             self._container.id, tool, application_name=application_name, with_input=with_input
         )

@@ -54,7 +54,13 @@ class External:
             return list(tool), where
         directory, newer = await self._find_tools(version)
         words = [word for word in tool if not (newer and word == tools.EXIT_ON_ERROR)]
-        return [str(directory / words[0]), *words[1:]], where
+        command = [str(directory / words[0]), *words[1:]]
+        return tools.seekable(command) if tools.ARCHIVE in command else command, where
+
+    async def allows_jobs(self, version: Version) -> bool:
+        """The errors of several jobs cannot be counted, and that of a setting is one to be expected."""
+        _, newer = await self._find_tools(version)
+        return not newer
 
     async def _find_tools(self, version: Version) -> tuple[Path, bool]:
         """Where they are, and whether their pg_restore sets what the server does not know."""

@@ -6,14 +6,26 @@ command, or of the tool itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from watchdog.database.names import DISPLACED, SIDE, STANDBY
 
 NEEDED = ("pg_dump", "pg_restore", "psql", "pg_dumpall")
 PASSWORD = "PGPASSWORD"
 EXIT_ON_ERROR = "--exit-on-error"
+JOBS = "--jobs=2"
+"""Indexes built at once. Each sorts in `maintenance_work_mem`."""
+ARCHIVE = "/proc/self/fd/3"
+"""What `seekable` makes of the standard input: several jobs want a file."""
+NO_CONTENTS = 75
+"""The exit code of `seekable` where nothing can be read from such a file: EX_TEMPFAIL."""
+WITH_ROWS = ("--section=pre-data", "--section=data")
+AFTER_ROWS = ("--section=post-data",)
+LOADING = {"synchronous_commit": "off", "maintenance_work_mem": "128MB"}
+"""Settings for the sessions that restore. A lost side database is made again; and the server's default of
+64 MB sorts a million rows on disk, while more than this twice might be more than a small container has."""
 LOCK_WAIT = timedelta(seconds=30)
 """pg_dump gives up rather than queue for ever behind a migration's lock."""
 DATA_DIRECTORY = "/var/lib/postgresql/data"
@@ -73,9 +85,35 @@ def pg_dump(user: str, database: str, snapshot: str) -> list[str]:
     ]
 
 
-def pg_restore(user: str, database: str) -> list[str]:
-    """From standard input. Not in one transaction: thousands of tables would exhaust the lock table."""
-    return ["pg_restore", EXIT_ON_ERROR, *_as(user), f"--dbname={connection_string(database)}"]
+def in_large_reads(tool: Sequence[str]) -> list[str]:
+    """As `in_blocks`, for what is fed to pg_restore, which reads 4 KiB at a time."""
+    return ["sh", "-c", 'dd ibs=64k obs=256k 2>/dev/null | "$@"', "sh", *tool]
+
+
+def seekable(tool: Sequence[str]) -> list[str]:
+    """A tool that finds the beginning of an archive, fed through standard input, in the file descriptor 3.
+
+    The file has no name any more when the tool starts: whatever is killed, nothing is left over.
+    """
+    return ["sh", "-c", _SEEKABLE, "sh", *tool]
+
+
+_SEEKABLE = f"""\
+file=$(mktemp || mktemp -p /dev/shm) || exit {NO_CONTENTS}
+exec 3>"$file"
+rm "$file"
+cat >&3 && "$1" --list /proc/self/fd/3 </dev/null >/dev/null || exit {NO_CONTENTS}
+exec "$@" </dev/null"""
+"""`--list` reads the table of contents to its end; /dev/shm is there where a container is read-only."""
+
+
+def pg_restore(user: str, database: str, *more: str) -> list[str]:
+    """From standard input unless `more` names the `ARCHIVE`.
+
+    Not in one transaction: thousands of tables would exhaust the lock table.
+    """
+    target = f"--dbname={connection_string(database, LOADING)}"
+    return ["pg_restore", EXIT_ON_ERROR, *_as(user), target, *more]
 
 
 def psql(user: str, database: str) -> list[str]:
@@ -105,10 +143,11 @@ def parse_free_bytes(output: str) -> int:
     return int(output.strip().splitlines()[-1].split()[3]) * 1024
 
 
-def connection_string(database: str) -> str:
-    """A name that contains `=` would itself be taken for a connection string."""
+def connection_string(database: str, settings: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A name that contains `=` would itself be taken for a connection string. `settings`: of the session."""
     escaped = database.replace("\\", "\\\\").replace("'", "\\'")
-    return f"dbname='{escaped}'"
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return f"dbname='{escaped}'" + (f" options='{options}'" if options else "")
 
 
 def _as(user: str) -> list[str]:

@@ -72,7 +72,7 @@ class Cluster(Protocol):
         """
         ...
 
-    async def restore(self, database: str, chunks: AsyncIterator[bytes], fmt: Format) -> None:
+    async def restore(self, database: str, dump: Dump, fmt: Format) -> None:
         """Load an archive into an existing, empty database; stops at the first error."""
         ...
 

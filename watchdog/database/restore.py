@@ -5,6 +5,8 @@ The step `restore_database` calls it. The live database is never touched here.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,10 +19,12 @@ from watchdog.database.names import control_database, is_side
 from watchdog.database.plain import guarded
 from watchdog.database.ports import LONG, Cluster, Dump, Format
 from watchdog.database.properties import Properties, apply_properties, create_like, read_properties
-from watchdog.errors import Corrupt, Refused
+from watchdog.errors import Corrupt, Refused, StepFailed, Unreachable
 from watchdog.stack import Contents
 
 EMPTY_WITHIN = timedelta(seconds=10)
+TIDY_WITHIN = timedelta(seconds=30)
+"""A stopping daemon has 90 s; dropping waits for a checkpoint."""
 
 
 async def restore_beside(
@@ -39,7 +43,8 @@ async def restore_beside(
 
     A leftover of the same name is dropped first, so repeating is safe. Owner, rights and settings come from
     the live database, from `saved` where there is none. Raises `Corrupt` naming each table that differs from
-    `expected`, `Refused` before anything is created, `StepFailed` where the server refuses.
+    `expected`, `Refused` before anything is created, `StepFailed` where the server refuses; nothing is left
+    then, nor after a cancellation, unless the server is gone.
     """
     _refuse_unless_side(live, side)
     async with cluster.connect(control_database([live, side])) as session:
@@ -50,14 +55,19 @@ async def restore_beside(
             )
         await discard_side(cluster, live, side, clock)
         await create_like(session, side, properties)
-    progress(f"restoring into {side}")
-    source = dump() if fmt == "custom" else guarded(dump())
-    await cluster.restore(side, source, fmt)
-    progress(f"comparing {side} with the backup's account")
-    await _prove(cluster, side, expected)
-    async with cluster.connect(control_database([live, side])) as session:
-        await apply_properties(session, side, properties)
-        await empty(session, [side], clock, Deadline(clock, EMPTY_WITHIN))
+    proven = False
+    try:
+        progress(f"restoring into {side}")
+        await cluster.restore(side, dump if fmt == "custom" else lambda: guarded(dump()), fmt)
+        progress(f"comparing {side} with the backup's account")
+        await _prove(cluster, side, expected)
+        async with cluster.connect(control_database([live, side])) as session:
+            await apply_properties(session, side, properties)
+            await empty(session, [side], clock, Deadline(clock, EMPTY_WITHIN))
+        proven = True
+    finally:
+        if not proven:
+            await _tidy(cluster, live, side, clock)
 
 
 async def discard_side(cluster: Cluster, live: str, side: str, clock: Clock) -> None:
@@ -69,18 +79,40 @@ async def discard_side(cluster: Cluster, live: str, side: str, clock: Clock) -> 
             await session.execute(sql.drop_database(side), LONG)
 
 
+async def _tidy(cluster: Cluster, live: str, side: str, clock: Clock) -> None:
+    """Give the room back, and end what still works there. Where that fails, the next try begins with it."""
+    with contextlib.suppress(StepFailed, Unreachable, TimeoutError):
+        async with asyncio.timeout(TIDY_WITHIN.total_seconds()):
+            await discard_side(cluster, live, side, clock)
+
+
 async def _prove(cluster: Cluster, side: str, expected: Contents | None) -> None:
-    async with cluster.connect(side) as session:
-        await session.execute("ANALYZE", LONG)
-        if expected is None:
-            return
-        faults = differences(expected, await survey(session, expected))
+    """Raises `Corrupt` where the copy differs. Its statistics are gathered meanwhile."""
+    analyzing = asyncio.create_task(_analyze(cluster, side))
+    try:
+        faults = await _faults(cluster, side, expected)
+        await analyzing
+    finally:
+        analyzing.cancel()
+        await asyncio.gather(analyzing, return_exceptions=True)
     if faults:
         listed = "; ".join(faults[:10]) + (f"; and {len(faults) - 10} more" if len(faults) > 10 else "")
         raise Corrupt(
             f"{side} is not what was backed up: {listed}; "
             "choose another backup with 'ops-watchdog backups list'"
         )
+
+
+async def _analyze(cluster: Cluster, side: str) -> None:
+    async with cluster.connect(side) as session:
+        await session.execute("ANALYZE", LONG)
+
+
+async def _faults(cluster: Cluster, side: str, expected: Contents | None) -> tuple[str, ...]:
+    if expected is None:
+        return ()
+    async with cluster.connect(side) as session:
+        return differences(expected, await survey(session, expected))
 
 
 def _refuse_unless_side(live: str, side: str) -> None:
