@@ -74,6 +74,24 @@ def test_a_failure_names_tool_database_and_remedy() -> None:
         check("df", "/data", Finished(1, "", "Error response from daemon: Container abc is not running"))
 
 
+def test_excuses_what_only_newer_servers_know_and_nothing_beside_it() -> None:
+    unknown = (
+        "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "
+        '"transaction_timeout"\nCommand was: SET transaction_timeout = 0;\n'
+    )
+    other = 'pg_restore: error: could not execute query: ERROR:  role "gone" does not exist\n'
+    closing = "pg_restore: warning: errors ignored on restore: "
+    check("pg_restore", "app", Finished(1, "", f"{unknown}{closing}1\n"))
+    for stderr in (
+        unknown,
+        f"{unknown}{other}{closing}2\n",
+        f"{unknown}{closing}2\n",
+        f"{closing}0\n",
+    ):
+        with pytest.raises(StepFailed):
+            check("pg_restore", "app", Finished(1, "", stderr))
+
+
 DUMPS = (
     "CREATE TABLE t1 (id int PRIMARY KEY, email text UNIQUE);\nINSERT INTO t1 VALUES ('hunter2');",
     "CREATE TABLE t2 (id int PRIMARY KEY, email text UNIQUE);\n"

@@ -23,6 +23,7 @@ from watchdog.errors import Corrupt, StepFailed
 POOR = replace(FACTS, rights=Rights("shop", False, True, True, True))
 DEMANDS = Demands(("app", "gone"), ("app",), (("postgis", "3.3.2"),), ("fast",), ("event trigger audit",))
 NOTHING = Offer({}, frozenset(), {}, {})
+FULL = " WITH INHERIT TRUE, SET TRUE"
 GRANTS = re.compile(r'grant it: ([^;]+(?:; ALTER ROLE "[^"]+" INHERIT)?)')
 
 
@@ -58,6 +59,13 @@ def test_demands_come_back_from_a_manifest() -> None:
     assert Demands.from_mapping(json.loads(json.dumps(asdict(DEMANDS)))) == DEMANDS
     with pytest.raises(Corrupt, match="demands"):
         Demands.from_mapping({"roles": []})
+
+
+def make_member(server: Server, ours: str, *roles: str) -> None:
+    """Everything that a restore needs but superuser's rights."""
+    full = FULL if server.major >= 16 else ""
+    server.sql("postgres", f'ALTER ROLE "{ours}" CREATEDB')
+    server.sql("postgres", *(f'GRANT "{role}" TO "{ours}"{full}' for role in (*roles, "pg_signal_backend")))
 
 
 @pytest.fixture
@@ -154,11 +162,9 @@ async def test_what_only_superusers_may_create_is_named(
         f"ALTER DATABASE {database} SET log_statement TO 'none'",
         f"ALTER ROLE \"{owner}\" IN DATABASE {database} SET work_mem TO '5MB'",
     )
-    full = " WITH INHERIT TRUE, SET TRUE" if server.major >= 16 else ""
-    server.sql("postgres", f'ALTER ROLE "{ours}" CREATEDB')
-    server.sql("postgres", *(f'GRANT "{role}" TO "{ours}"{full}' for role in (owner, "pg_signal_backend")))
+    make_member(server, ours, owner)
     ending = f"of {database}; give ops-watchdog a superuser"
-    grant = f'GRANT "shop" TO "{ours}"' + full
+    grant = f'GRANT "shop" TO "{ours}"' + (FULL if server.major >= 16 else "")
     assert await reasons(server.cluster(user=ours), database) == (
         f'role "{ours}" may not give objects of {database} to their owner shop; grant it: {grant}',
         f'role "{ours}" may not create the event trigger audit {ending}',
@@ -178,16 +184,14 @@ async def test_who_was_let_into_anothers_schema_is_named_since_a_restore_lets_in
 ) -> None:
     owner, ours = owned
     guest = f"guest_{database}"
-    full = " WITH INHERIT TRUE, SET TRUE" if server.major >= 16 else ""
     server.sql(
         database,
         f"CREATE ROLE {guest}",
         f"GRANT CREATE, USAGE ON SCHEMA sales TO {guest}",
         "CREATE TABLE sales.visits (id int)",
         f"ALTER TABLE sales.visits OWNER TO {guest}",
-        f'ALTER ROLE "{ours}" CREATEDB',
-        *(f'GRANT "{role}" TO "{ours}"{full}' for role in (owner, guest, "pg_signal_backend")),
     )
+    make_member(server, ours, owner, guest)
     cluster, side = server.cluster(user=ours), side_name(database, "20261120_090000")
     assert await reasons(cluster, database) == (
         f'role "{ours}" may not create the objects of {guest} in schema sales of {database}; give '

@@ -16,6 +16,9 @@ from tests.end_to_end.fresh import keep_pristine, refresh
 from tests.end_to_end.guarded import Guarded, guarding
 from tests.end_to_end.sections import shop_section
 from tests.end_to_end.site import Site, lay_out_site
+from tests.postgres_server import database, server
+
+__all__ = ["database", "server"]
 
 
 @pytest.fixture(scope="session", autouse=True)

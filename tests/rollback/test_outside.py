@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres_server import PASSWORD, Server
+from tests.rollback.samples import operation
 from tests.rollback.test_with_database import (
     Broken,
     DatabaseWorld,
@@ -19,6 +21,8 @@ from tests.rollback.test_with_database import (
 from watchdog.database.demands import Demands
 from watchdog.database.ports import Cluster
 from watchdog.rollback.operation import Outcome
+from watchdog.rollback.run import Run
+from watchdog.rollback.way_out import open_command
 from watchdog.stack import Database
 
 pytestmark = pytest.mark.engine
@@ -48,6 +52,14 @@ def declare(world: DatabaseWorld, free_space: int | None) -> None:
     world.stack = replace(world.stack, databases=(outside,))
 
 
+def test_the_way_out_of_a_fence_is_named_for_that_server() -> None:
+    database = Database(None, "it's", "shop", host="db.internal", port=5433)
+    run = Run(None, operation(), None, None, {})  # type: ignore[arg-type]
+    statement = 'ALTER DATABASE "it\'s" ALLOW_CONNECTIONS true'
+    psql = ["psql", "-h", "db.internal", "-p", "5433", "-U", "shop", "-d", "postgres", "-c", statement]
+    assert open_command(run, database) == shlex.join(psql)
+
+
 @pytest.fixture
 async def broken(tmp_path: Path, server: Server, database: str) -> AsyncIterator[Broken]:
     world, good = await broken_deployment(tmp_path, server, database)
@@ -61,19 +73,19 @@ async def refused(broken: Broken) -> str:
     """Why, with nothing touched."""
     world, good = broken
     before = await world.release()
-    operation = await world.roll_back(good)
-    assert operation.outcome is Outcome.REFUSED
+    done = await world.roll_back(good)
+    assert done.outcome is Outcome.REFUSED
     assert await world.release() == before
     assert world.engine.calls == []
     [database] = world.stack.databases
     assert world.clusters.server.databases(database.name) == {database.name: True}
-    return operation.detail
+    return done.detail
 
 
 async def test_database_images_and_files_go_back_together(broken: Broken) -> None:
     world, good = broken
-    operation = await world.roll_back(good)
-    assert (operation.outcome, operation.detail) == (Outcome.SUCCEEDED, "")
+    done = await world.roll_back(good)
+    assert (done.outcome, done.detail) == (Outcome.SUCCEEDED, "")
     await require_all_back(world, good)
 
 

@@ -67,7 +67,7 @@ def _harmless(stderr: str) -> bool:
     ignored = _IGNORED.search(stderr)
     errors = [line for line in stderr.splitlines() if line.startswith("pg_restore: error:")]
     met = [line for line in errors if line.endswith(_UNKNOWN_TIMEOUT)]
-    return ignored is not None and len(met) == len(errors) == int(ignored[1])
+    return ignored is not None and 0 < len(met) == len(errors) == int(ignored[1])
 
 
 def _remedy(said: str) -> str:
