@@ -125,3 +125,9 @@ async def test_a_real_query_that_fails_says_nothing_of_the_data(server: Server) 
                 await session.execute(statement)
             said = [str(raised.value), str(raised.value.__cause__)]
             assert not any("hunter2" in text for text in said), said
+
+
+def test_a_psql_that_does_not_know_restrict_is_to_be_updated() -> None:
+    finished = Finished(3, "", "psql:<stdin>:5: error: invalid command \\restrict\n")
+    with pytest.raises(StepFailed, match=r"needs a psql that knows it .* update the database's image"):
+        check("psql", "app", finished)

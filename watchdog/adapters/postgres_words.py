@@ -30,6 +30,11 @@ _UNKNOWN_TIMEOUT = 'ERROR:  unrecognized configuration parameter "transaction_ti
 _NO_SUCH_CONTAINER = ("No such container", "is not running", "Cannot connect to the Docker daemon")
 _REMEDIES = (
     ("No space left on device", "make room on the server's data volume"),
+    (
+        r"invalid command \\",
+        r"a dump with \restrict needs a psql that knows it (since 13.22, 14.19, 15.14, 16.10 and 17.6): "
+        "update the database's image",
+    ),
     ('role ".*" does not exist', "restore the roles first, from the set's globals_*.sql"),
     ('extension ".*" is not available', "install the extension in the database image"),
     ("unsupported version .* in file header", "install client tools as new as those that made the dump"),
