@@ -131,6 +131,11 @@ def databases_named(names: Iterable[str]) -> str:
     return f"SELECT datname, datallowconn FROM pg_database WHERE datname IN {literals(names)}"
 
 
+def prepared_in(names: Iterable[str]) -> str:
+    """Database and global ID of each prepared transaction."""
+    return f"SELECT database, gid FROM pg_prepared_xacts WHERE database IN {literals(names)} ORDER BY 1, 2"
+
+
 TABLES = """\
 SELECT n.nspname, c.relname, array_agg(a.attname::text) FILTER (WHERE a.attname IS NOT NULL)
   FROM pg_class c

@@ -99,7 +99,19 @@ async def _exchange(session: Session, pairs: Sequence[Swap], clock: Clock, deadl
             await session.execute(_renames(pairs))
             return
         except InUse:
+            await _require_none_prepared(session, pairs)
             deadline.check(f"renaming {_shown(pairs)}")
+
+
+async def _require_none_prepared(session: Session, pairs: Sequence[Swap]) -> None:
+    """The preflight refuses them, but one may come between; it has no session that could be ended."""
+    found = await session.rows(sql.prepared_in([pair.live for pair in pairs]))
+    if found:
+        listed = ", ".join(f"{transaction!r} in {database}" for database, transaction in found)
+        raise StepFailed(
+            f"cannot swap {_shown(pairs)}: prepared transactions block the rename ({listed}); connected to "
+            "its database, run COMMIT PREPARED or ROLLBACK PREPARED for each"
+        )
 
 
 def _renames(pairs: Sequence[Swap]) -> str:
