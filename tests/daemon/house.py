@@ -60,11 +60,11 @@ class NoServer:
 class House:
     """One host with one stack; `reborn` is what the next process sees of it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: HostClock | None = None) -> None:
         self.root, self.srv = root, root / "srv"
         self.srv.mkdir(exist_ok=True)
         self.compose, self.env = self.srv / "compose.yml", self.srv / ".env"
-        self.clock = HostClock()
+        self.clock = clock or HostClock()
         self.engine = FakeEngine(self.clock)
         self.orchestrator = FileOrchestrator(self.engine)
         self.prober = ScriptedProber(self.clock)

@@ -77,6 +77,10 @@ class Preparer:
         if half := standbys.making:
             await standbys.cut()
             self.tidy(half)
+        await self.tidied()
+
+    async def tidied(self) -> None:
+        """Wait until what is being dropped is dropped."""
         while self._tidying:
             await asyncio.wait(self._tidying)
 
