@@ -15,7 +15,8 @@ from watchdog.database import sql
 from watchdog.database.ports import LONG, Session
 from watchdog.database.shape import Shape, common_columns, common_key
 
-STAGED = "pg_temp.ops_watchdog_staged"
+TABLE = "ops_watchdog_staged"
+STAGED = f"pg_temp.{TABLE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ async def stage(
     keys = [f"t.{sql.identifier(name)} AS k{number}" for number, name in enumerate(pairing.key)]
     carried = [f"NULL::text AS c{number}" for number, _ in enumerate(values)]
     await restored.execute(
-        f"CREATE TEMPORARY TABLE {STAGED.removeprefix('pg_temp.')} ON COMMIT DROP AS"
+        f"CREATE TEMPORARY TABLE {TABLE} ON COMMIT DROP AS"
         f" SELECT {', '.join([*keys, *carried, '0::bigint AS digest'])}"
         f" FROM {pairing.restored.source} t WITH NO DATA"
     )

@@ -120,34 +120,36 @@ async def _loss(care: Care, record: Displaced) -> DatabaseLoss:
     found: Sequence[database_loss.TableLoss] = ()
     note = ""
     async with server.connect(record.name) as displaced, server.connect(record.database) as restored:
-        if backup is not None and record.since:
-            found = await _since_swapped_in(displaced, record, backup)
-        elif backup is not None:
-            deadline = Deadline(care.hands.clock, ACCOUNT_WITHIN)
-            reference = await _reference(record, backup, displaced, restored)
-            found = await losses.account(displaced, restored, reference, deadline)
-        else:
+        if backup is None:
             note = f"there is no account to compare it with (backup {record.backup or 'none'})."
+        elif record.since:
+            reference = await measure_of(record, backup, displaced, restored)
+            found = await losses.would_displace(displaced, reference.snapshot, reference.tables)
+        else:
+            deadline = Deadline(care.hands.clock, ACCOUNT_WITHIN)
+            reference = await measure_of(record, backup, displaced, restored)
+            found = await losses.account(displaced, restored, reference, deadline)
     tables = tuple(_told(table) for table in found)
     return DatabaseLoss(record.database, record.name, care.hands.clock.now(), tables, note)
 
 
-async def _reference(record: Displaced, backup: Backup, displaced: Session, restored: Session) -> Reference:
-    """A script's set has no account: then all rows are compared with those that were restored."""
-    if not backup.dumps:
+async def measure_of(
+    record: Displaced, backup: Backup | None, displaced: Session, restored: Session
+) -> Reference:
+    """What the displaced database is measured against.
+
+    A script's set has no account: then all rows are compared with those that were restored. What an undo
+    displaced was a copy of the backup from the moment on at which it was swapped in.
+    """
+    if backup is None or not backup.dumps:
         async with frozen(restored):
             return Reference("", await measure(restored, "counts"))
     kept = backup.dump(record.database).account
+    if record.since:
+        first = next_to_come(record.since)
+        return Reference(f"{first}:{first}:", kept.contents.tables, record.swapped)
     same = not kept.origin or kept.origin == await losses.origin(displaced)
     return Reference(kept.snapshot if same else "", kept.contents.tables, record.swapped)
-
-
-async def _since_swapped_in(
-    displaced: Session, record: Displaced, backup: Backup
-) -> Sequence[database_loss.TableLoss]:
-    """After an undo: what was written into the restored copy of the backup while it was the live one."""
-    first, tables = next_to_come(record.since), backup.dump(record.database).account.contents.tables
-    return await losses.would_displace(displaced, f"{first}:{first}:", tables) if backup.dumps else ()
 
 
 def _told(loss: database_loss.TableLoss) -> TableLoss:
