@@ -92,6 +92,7 @@ class FakeEngine:
         self.digests: dict[str, tuple[str, ...]] = {}
         self.registry: dict[str, str] = {}
         self.written: dict[str, list[str]] = {}
+        self.inside: dict[tuple[str, str], bytes] = {}
         self.calls: list[tuple[object, ...]] = []
         self.unreachable = False
 
@@ -163,6 +164,10 @@ class FakeEngine:
             raise StepFailed(f"cannot pull {digest}: not found in the registry")
         self.images[digest] = self.registry[digest]
         return self.registry[digest]
+
+    async def read_file(self, container: str, path: str) -> bytes | None:
+        self._reach()
+        return self.inside.get((container, path))
 
     async def logs(self, container: str, lines: int) -> str:
         self._reach()

@@ -152,6 +152,16 @@ async def test_a_pull_that_fails_raises_instead_of_finding_an_old_image(
 
 
 @pytest.mark.engine
+async def test_reads_a_file_from_the_volume_of_a_container_that_has_ended(
+    engine: DockerEngine, run_service: RunService, docker: Docker
+) -> None:
+    container = run_service("a", "sh", "-c", "echo 15 > /data/PG_VERSION", options=("--volume", "/data"))
+    docker("wait", container)
+    assert await engine.read_file(container, "/data/PG_VERSION") == b"15\n"
+    assert await engine.read_file(container, "/data") is None, "a directory is no file"
+
+
+@pytest.mark.engine
 async def test_shows_the_last_lines_of_both_streams(
     engine: DockerEngine, project: str, run_service: RunService, docker: Docker
 ) -> None:

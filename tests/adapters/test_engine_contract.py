@@ -76,8 +76,14 @@ async def test_what_is_gone_can_be_stopped_but_not_started(world: World) -> None
     await world.engine.stop([backend])
     await world.engine.set_restart_policy(backend.id, "always")
     assert await world.engine.logs(backend.id, 10) == ""
+    assert await world.engine.read_file(backend.id, "/etc/hostname") is None
     with pytest.raises(StepFailed):
         await world.engine.start([backend])
+
+
+async def test_a_file_that_is_not_there_is_none(world: World) -> None:
+    backend = await world.backend()
+    assert await world.engine.read_file(backend.id, "/no/such/file") is None
 
 
 async def test_a_restart_policy_is_changed_and_kept(world: World) -> None:

@@ -14,7 +14,14 @@ from watchdog.deploy.deployment import Phase
 from watchdog.errors import StepFailed, Unreachable
 from watchdog.health.check import Answer
 from watchdog.rollback.operation import Outcome, Progress
-from watchdog.rollback.plan import FAILS_AS, FULL, KEEP_DATABASE, ORDINARY_PATIENCE, PLANS
+from watchdog.rollback.plan import (
+    FAILS_AS,
+    FULL,
+    KEEP_DATABASE,
+    ORDINARY_PATIENCE,
+    PLANS,
+    outcome_of_failure,
+)
 from watchdog.stack import Release
 
 FULL_NAMES = [
@@ -147,7 +154,8 @@ async def test_a_step_that_fails_decides_how_the_run_ends(
 
 
 async def test_every_step_of_every_plan_has_an_end_for_its_failure() -> None:
-    outcomes = {step.__name__: FAILS_AS.get(step, HELD) for plan in PLANS.values() for step in plan}
+    usual = [plan for name, plan in PLANS.items() if "recovery" not in name]
+    outcomes = {step.__name__: outcome_of_failure(plan, step) for plan in usual for step in plan}
     assert outcomes == {
         "preflight": REFUSED,
         "stop_services": ABORTED,
@@ -156,6 +164,15 @@ async def test_every_step_of_every_plan_has_an_end_for_its_failure() -> None:
         **dict.fromkeys(["revert_compose", "pull_images", "verify_health"], HELD),
         **dict.fromkeys(["restart_services", "reopen_services"], HELD),
     }
+
+
+@pytest.mark.parametrize("name", [name for name in PLANS if "recovery" in name])
+def test_whatever_fails_after_something_was_replaced_is_held(name: str) -> None:
+    """The database service comes after files and images, and the database after that."""
+    outcomes = {step.__name__: outcome_of_failure(PLANS[name], step) for step in PLANS[name]}
+    assert list(outcomes)[:5] == [*FULL_NAMES[:2], *FULL_NAMES[3:5], "recover_database_service"]
+    assert (outcomes.pop("preflight"), outcomes.pop("stop_services")) == (REFUSED, ABORTED)
+    assert set(outcomes.values()) == {HELD}
 
 
 async def test_an_abort_starts_what_ran_and_gives_the_restart_policies_back(

@@ -101,6 +101,13 @@ def test_each_refusal_says_why(operations: list[Operation], journal: Steps, reas
         undone("r", *operations, journal=journal)
 
 
+def test_an_empty_database_that_stood_for_one_that_was_gone_does_not_come_back() -> None:
+    [exchanged] = SWAPPED
+    emptied = replace(exchanged, facts={**exchanged.facts, "placeholders": ["shop"]})
+    with pytest.raises(Refused, match="there was no database shop any more"):
+        undone("r", done("r", 5), journal={"r": (emptied,)})
+
+
 def test_an_id_that_nobody_knows_is_answered_with_the_newest() -> None:
     with pytest.raises(UsageError, match="there is no rollback x; the newest: r"):
         undone("x", done("r", 5))

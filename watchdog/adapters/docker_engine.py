@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +83,9 @@ class DockerEngine:
             return await self._act(lambda client: _pull(client, digest, abandoned))
         finally:
             abandoned.set()
+
+    async def read_file(self, container: str, path: str) -> bytes | None:
+        return await self._look(lambda client: _read_file(client, container, path))
 
     async def logs(self, container: str, lines: int) -> str:
         return await self._look(lambda client: _logs(client, container, lines))
@@ -169,6 +174,15 @@ def _logs(client: APIClient, container: str, lines: int) -> str:
         written: bytes = client.logs(container, stdout=True, stderr=True, tail=lines)
         return written.decode(errors="replace")
     return ""
+
+
+def _read_file(client: APIClient, container: str, path: str) -> bytes | None:
+    with _gone_is_fine():
+        chunks, _ = client.get_archive(container, path)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            found = archive.extractfile(archive.next() or tarfile.TarInfo())
+            return found.read() if found is not None else None
+    return None
 
 
 @contextlib.contextmanager

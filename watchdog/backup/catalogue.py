@@ -90,6 +90,17 @@ def open_dump(backup: Backup, database: str) -> AsyncIterator[bytes]:
     return streams.decompress(dump)
 
 
+def saved_globals(backup: Backup, server: str) -> str:
+    """The roles of this server as SQL, passwords included; empty where the set holds none. `Corrupt`."""
+    names = (f"globals_{backup.timestamp}.{server}.sql", f"globals_{backup.timestamp}.sql")
+    held = {file.name for file in backup.files}
+    try:
+        return next(((backup.directory / name).read_text() for name in names if name in held), "")
+    except (OSError, UnicodeDecodeError) as error:
+        kind = type(error).__name__  # its text may quote what it cannot read
+        raise Corrupt(f"the roles in backup {backup.timestamp} cannot be read: {kind}") from None
+
+
 def read_set(directory: Path, timestamp: str) -> Backup:
     """One set as its files tell it; a damaged one where nothing usable lies there."""
     manifest = directory / manifest_name(timestamp)

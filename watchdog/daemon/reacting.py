@@ -15,7 +15,8 @@ from watchdog.database.fingerprint import schema_fingerprint
 from watchdog.deploy.deployment import Deployment
 from watchdog.errors import Refused, WatchdogError
 from watchdog.rollback.operate import Request
-from watchdog.rollback.policy import Mode
+from watchdog.rollback.plan import fitting
+from watchdog.rollback.policy import DatabasePolicy, Mode
 from watchdog.rollback.target import AUTOMATIC, Target, automatic_target, choose_plan, permit
 from watchdog.stack import Release
 
@@ -60,9 +61,10 @@ async def _request(tools: Tools, watch: Watch, deployment: Deployment) -> Reques
     if target is None:
         marks = await tools.ledger.marks(stack.name)
         target = automatic_target(deployment, good, backups, marks, watch.fingerprint)
+    plan = await _plan(tools, deployment, target)
     return Request(
         target=target,
-        plan=await _plan(tools, deployment, target),
+        plan=fitting(plan, stack, watch.containers, target.release),
         actor=AUTOMATIC,
         reasons=deployment.reasons,
         deployment=deployment,
@@ -84,6 +86,8 @@ async def _plan(tools: Tools, deployment: Deployment, target: Target) -> str:
     if not tools.settings.stack.databases:
         return "keep database"
     policy = tools.settings.rollback
+    if policy.database is DatabasePolicy.NEVER:
+        return "keep database"
     if target.backup is None:
         raise Refused(
             "the last known good release has no complete backup, so nobody can tell whether the schema "

@@ -6,6 +6,7 @@ Called for the act and for its plan alike, so that what is shown is what is done
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from watchdog.backup.backup import Backup
@@ -13,6 +14,7 @@ from watchdog.backup.catalogue import catalogue, find
 from watchdog.daemon.reacting import live_schemas
 from watchdog.errors import Refused, UsageError
 from watchdog.rollback.operate import Request
+from watchdog.rollback.plan import fitting
 from watchdog.rollback.target import (
     Target,
     as_it_runs,
@@ -39,7 +41,7 @@ async def decide(guard: Guard, arguments: Arguments, actor: str, name: str) -> R
     """
     _require_one(arguments)
     if arguments.get("undo"):
-        return await _undo(guard, str(arguments["undo"]), actor, name)
+        return _recovering(guard, await _undo(guard, str(arguments["undo"]), actor, name))
     if arguments.get("database_only"):
         target = await _database_only(guard, arguments.get("backup_timestamp"))
         plan = "database only"
@@ -47,7 +49,14 @@ async def decide(guard: Guard, arguments: Arguments, actor: str, name: str) -> R
         target = await choose(guard, arguments.get("backup_timestamp"))
         kept = arguments.get("keep_database") or target.backup is None
         plan = "keep database" if kept or not guard.tools.settings.stack.databases else "full"
-    return Request(target, plan, actor, (f"wanted by {name}",), guard.watch.deployment)
+    wanted = Request(target, plan, actor, (f"wanted by {name}",), guard.watch.deployment)
+    return _recovering(guard, wanted)
+
+
+def _recovering(guard: Guard, wanted: Request) -> Request:
+    """With the database's own service brought up first, where it is not as the target had it."""
+    stack, containers = guard.tools.settings.stack, guard.watch.containers
+    return replace(wanted, plan=fitting(wanted.plan, stack, containers, wanted.target.release))
 
 
 async def choose(guard: Guard, timestamp: object) -> Target:

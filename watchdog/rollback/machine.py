@@ -15,7 +15,7 @@ from watchdog.clock import Deadline
 from watchdog.errors import Unreachable, WatchdogError
 from watchdog.rollback.ledger import Ledger
 from watchdog.rollback.operation import Facts, Operation, Outcome, Progress, StepRecord
-from watchdog.rollback.plan import ABORT, FAILS_AS, ORDINARY_PATIENCE, PATIENCE, PLANS
+from watchdog.rollback.plan import ABORT, ORDINARY_PATIENCE, PATIENCE, PLANS, outcome_of_failure
 from watchdog.rollback.run import Run, Step
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,7 @@ async def _patiently(step: Step, run: Run) -> Facts:
 
 
 async def _fail(step: Step, record: StepRecord, run: Run, settled: Settle) -> Operation:
-    outcome = FAILS_AS.get(step, Outcome.HELD)
+    outcome = outcome_of_failure(PLANS[run.operation.plan], step)
     detail = f"{record.step} failed: {record.error}"
     if outcome is Outcome.ABORTED:
         for undo in ABORT[step]:

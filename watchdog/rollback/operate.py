@@ -23,7 +23,7 @@ from watchdog.incident.incident import write as write_incident
 from watchdog.rollback import machine
 from watchdog.rollback.ledger import Audit, Ledger, Mark, Record, Standing
 from watchdog.rollback.machine import Tell
-from watchdog.rollback.operation import Facts, Operation, Outcome
+from watchdog.rollback.operation import KEEPS_DATABASE, Facts, Operation, Outcome
 from watchdog.rollback.report import describe, displaced, finished, started
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.target import Target
@@ -61,7 +61,7 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
     """Open a rollback, carry it out, and return how it ended. `wake` is called when an alert was written."""
     now, undone = hands.clock.now(), request.deployment
     fingerprint, captured = request.running
-    backup = request.target.backup if request.plan != "keep database" else None
+    backup = request.target.backup if request.plan not in KEEPS_DATABASE else None
     operation = Operation(
         id=await _unused_id(ledger, f"{timestamp(now)}-{hands.stack.name}"),
         stack=hands.stack.name,

@@ -11,6 +11,10 @@ from typing import Any
 Facts = Mapping[str, Any]
 """What a step found out or decided, as JSON values: a later step, or the next process, reads it."""
 
+KEEPS_DATABASE = frozenset({"keep database", "keep database after recovery"})
+"""Plans that bring no other database in the live one's place."""
+RECOVERS = frozenset({"full after recovery", "keep database after recovery", "undo after recovery"})
+"""Plans that bring the target's own database service up first: it is down, gone, or of another making."""
 KEEPS_RELEASE = frozenset({"database only", "undo database only"})
 """Plans that change the database alone: the containers that were stopped are started again."""
 
@@ -69,6 +73,11 @@ class Operation:
     def keeps_release(self) -> bool:
         """Images and files stay as they are."""
         return self.plan in KEEPS_RELEASE
+
+    @property
+    def recovers(self) -> bool:
+        """The database's own service is part of what is brought back."""
+        return self.plan in RECOVERS
 
     @property
     def open(self) -> bool:

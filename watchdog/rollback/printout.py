@@ -10,7 +10,7 @@ from typing import Any
 
 from watchdog.backup.backup import Backup
 from watchdog.rollback.operate import Request
-from watchdog.rollback.operation import KEEPS_RELEASE, Operation
+from watchdog.rollback.operation import KEEPS_DATABASE, KEEPS_RELEASE, Operation
 from watchdog.rollback.plan import PLANS
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.steps.preflight import free_bytes, lacks, room_for_journal
@@ -21,7 +21,7 @@ from watchdog.rollback.target import Target
 async def printout(hands: Hands, request: Request) -> dict[str, Any]:
     """What would be done, as a JSON-able document; `obstacles` is empty where it could be done now."""
     target, plan = request.target, request.plan
-    backup = target.backup if plan != "keep database" else None
+    backup = target.backup if plan not in KEEPS_DATABASE else None
     keeps_release = plan in KEEPS_RELEASE
     return {
         "plan": [step.__name__ for step in PLANS[plan]],

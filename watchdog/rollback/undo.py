@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from watchdog.errors import Refused, UsageError
-from watchdog.rollback.operation import Operation, Outcome, Progress, StepRecord
+from watchdog.rollback.operation import KEEPS_DATABASE, Operation, Outcome, Progress, StepRecord
 from watchdog.rollback.report import displaced
 from watchdog.rollback.steps.stop import STATES_OF_RUNNING
 from watchdog.stack import Release
@@ -52,6 +52,7 @@ def undo(wanted: str, operations: Sequence[Operation], journal: Journal, running
         _require_whole(each, journal)
     origin = _origin(operation, operations, journal)
     returning = {**displaced(journal[operation.id]), **displaced(journal[origin.id])}
+    _require_former(returning, journal[origin.id])
     if any(displaced(journal[earlier.id]) for earlier in tried):
         returning = {}  # they came back already: release and files are what is left to do
     elif not returning and running not in {operation.target_fingerprint, operation.from_fingerprint}:
@@ -117,6 +118,16 @@ def _require_whole(operation: Operation, journal: Journal) -> None:
         )
 
 
+def _require_former(returning: Mapping[str, str], steps: Sequence[StepRecord]) -> None:
+    """An empty database stands for one that was gone: there is nothing in it to come back."""
+    gone = {name for step in steps for name in step.facts.get("placeholders", ())}
+    if lost := sorted(gone & returning.keys()):
+        raise Refused(
+            f"there was no database {', '.join(lost)} any more before that rollback, so nothing could come "
+            f"back with the newer release; deploy it again instead"
+        )
+
+
 def _origin(operation: Operation, operations: Sequence[Operation], journal: Journal) -> Operation:
     """The one that began it: a rollback that was held and gone on with counts as one with what followed.
 
@@ -140,7 +151,7 @@ def _continued(held: Operation, by: Operation) -> bool:
     """
     if held.from_fingerprint in {"", by.from_fingerprint}:
         return True
-    return by.plan == "keep database" and held.target_fingerprint == by.from_fingerprint
+    return by.plan in KEEPS_DATABASE and held.target_fingerprint == by.from_fingerprint
 
 
 def _acted(operation: Operation) -> bool:

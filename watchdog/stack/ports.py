@@ -51,6 +51,10 @@ class Engine(Protocol):
         """Pull `name@sha256:…` and return the image ID. Raises `StepFailed` on any error in the stream."""
         ...
 
+    async def read_file(self, container: str, path: str) -> bytes | None:
+        """A file in a container, its volumes included, running or not; None where there is none."""
+        ...
+
     async def logs(self, container: str, lines: int) -> str:
         """The last lines a container wrote, both streams."""
         ...

@@ -12,6 +12,7 @@ from watchdog.backup.catalogue import check_files
 from watchdog.errors import Refused, StepFailed, WatchdogError
 from watchdog.rollback.run import Run
 from watchdog.rollback.steps.databases import copies, obstacles, obstacles_to_return
+from watchdog.rollback.steps.recover import obstacles_to_recovery
 from watchdog.rollback.steps.rehearse import rehearse
 from watchdog.stack import Container, Release, ServiceRelease
 
@@ -138,7 +139,9 @@ async def _require_backup(run: Run) -> None:
 
 async def _require_databases(run: Run) -> None:
     found: tuple[str, ...] = ()
-    if run.restores_database:
+    if run.operation.recovers:
+        found = await obstacles_to_recovery(run)
+    elif run.restores_database:
         found = await obstacles(run.hands, run.operation.id, run.backup)
     elif run.operation.returning:
         found = await obstacles_to_return(run)

@@ -19,6 +19,7 @@ from watchdog.errors import StepFailed
 from watchdog.rollback.run import Run
 from watchdog.rollback.standby import make_way, note_verified, proven_copy
 from watchdog.rollback.steps.databases import cluster_of, pairs
+from watchdog.rollback.steps.ground import prepare_ground
 
 
 async def restore_database(run: Run) -> dict[str, Any]:
@@ -29,13 +30,14 @@ async def restore_database(run: Run) -> dict[str, Any]:
         return {"displaced": {}}
     stood_by = []
     await make_way(run.hands, run.backup.timestamp)
+    ground = await prepare_ground(run, run.backup)
     for database, pair in pairs(run).items():
         cluster = await cluster_of(run, database)
         await end_backends(cluster, application_name(run.operation.id))
         if await _stood_by(cluster, pair, run.backup, run.hands.clock):
             stood_by.append(pair.live)
     await note_verified(run.backup, run.hands.clock)
-    return {**await swap_all(run), "stood_by": stood_by}
+    return {**await swap_all(run), **ground, "stood_by": stood_by}
 
 
 async def swap_all(run: Run) -> dict[str, Any]:
