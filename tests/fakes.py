@@ -200,6 +200,10 @@ class FakeOrchestrator:
         self._obey()
         return dict(self.hashes)
 
+    async def images(self, stack: Stack) -> Mapping[str, str]:
+        self._obey()
+        return {service: f"{service}:1" for service in self.hashes}
+
     async def parse(self, stack: Stack, directory: Path) -> None:
         self.calls.append(("parse", stack.name, directory))
         self._obey()

@@ -10,6 +10,7 @@ from watchdog.adapters.compose import (
     minimal_environment,
     parse_argv,
     parse_hashes,
+    parse_images,
     up_argv,
 )
 from watchdog.adapters.process import ProgramMissing
@@ -158,3 +159,20 @@ async def test_a_migration_that_fails_fails_the_start(compose: Compose, stack: S
     stack.files[0].write_text(CHAIN.format(image=BASE_IMAGE, code=3))
     with pytest.raises(StepFailed, match=r'"migrate" didn\'t complete successfully: exit 3'):
         await compose.up(stack, [], timedelta(seconds=60))
+
+
+def test_reads_the_image_of_each_service_and_quotes_nothing_of_what_is_no_definition() -> None:
+    output = (
+        '{"services": {"api": {"image": "shop/api:1", "environment": {"A": "b"}}, "built": {"build": "."}}}'
+    )
+    assert parse_images(output, "shop") == {"api": "shop/api:1", "built": "shop-built"}
+    for wrong in ("hunter2", "[]", '{"services": ["hunter2"]}', '{"services": {"a": "hunter2"}}'):
+        with pytest.raises(StepFailed) as caught:
+            parse_images(wrong, "shop")
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.engine
+async def test_tells_the_images_of_a_project(compose: Compose, stack: Stack) -> None:
+    stack.files[0].write_text("services: {a: {image: 'shop:${TAG:-7}'}, b: {build: .}}\n")
+    assert await compose.images(stack) == {"a": "shop:1", "b": f"{stack.project}-b"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.backup.sets import script_set
 from tests.daemon.house import House
 from watchdog.backup.backup import Backup, Level
 from watchdog.backup.catalogue import catalogue, find
@@ -17,6 +18,7 @@ from watchdog.backup.marks import mark_damaged
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.requests import REQUESTS, Caller
 from watchdog.errors import Corrupt, Refused, UsageError
+from watchdog.rollback.script_target import SCHEMA, TAGS
 
 ME = Caller(1, 0, "root")
 MONTHS = timedelta(days=100)
@@ -114,6 +116,23 @@ async def test_prunes_what_expired_and_tells_why_the_others_stay(house: House) -
     await ask(guard, "pin_backup", timestamp=backups[-1].timestamp, pinned=False)
     await ask(guard, "prune_backups")
     assert len(catalogue(backups[0].directory)) == 7
+
+
+async def test_a_set_that_a_script_made_can_be_gone_back_to_and_the_plan_says_what_is_guessed(
+    house: House,
+) -> None:
+    guard = await house.adopted("1")
+    (house.root / "backups").mkdir(exist_ok=True)
+    path = script_set(house.root / "backups", "20261022_153000")
+    path.with_name("compose_20261022_153000.yml").write_bytes(house.compose.read_bytes())
+    await house.deploy("2")
+    plan = await ask(guard, "rollback", backup_timestamp="20261022_153000", plan=True)
+    assert [change["service"] for change in plan["images"]] == ["backend"]
+    assert plan["files"] == [str(house.compose)]
+    assert (plan["notes"], plan["obstacles"]) == ([TAGS, SCHEMA], [])
+    done = await ask(guard, "rollback", backup_timestamp="20261022_153000")
+    assert (done["outcome"], done["detail"]) == ("succeeded", "")
+    assert (await house.running())["backend"] == "shop/backend:1"
 
 
 async def test_the_backups_of_another_stack_are_neither_found_nor_pruned(house: House) -> None:

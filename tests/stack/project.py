@@ -34,6 +34,9 @@ class FileOrchestrator:
     async def config_hashes(self, stack: Stack) -> Mapping[str, str]:
         return {name: _hash(stack, service) for name, service in _services(stack.files).items()}
 
+    async def images(self, stack: Stack) -> Mapping[str, str]:
+        return {name: service["image"] for name, service in _services(stack.files).items()}
+
     async def parse(self, stack: Stack, directory: Path) -> None:
         _services(directory / file.relative_to("/") for file in stack.files)
 

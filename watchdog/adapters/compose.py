@@ -7,6 +7,7 @@ what the files need beyond `.env` and the env files is exactly what `deploy.capt
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -32,6 +33,9 @@ class Compose:
 
     async def config_hashes(self, stack: Stack) -> Mapping[str, str]:
         return parse_hashes(await self._config(config_hash_argv(stack), stack.directory))
+
+    async def images(self, stack: Stack) -> Mapping[str, str]:
+        return parse_images(await self._config(config_json_argv(stack), stack.directory), stack.project)
 
     async def parse(self, stack: Stack, directory: Path) -> None:
         await self._config(parse_argv(stack, directory), stack.directory)
@@ -66,6 +70,11 @@ def minimal_environment(address: str | None = None) -> dict[str, str]:
 def config_hash_argv(stack: Stack) -> list[str]:
     """Prints `service hash` lines."""
     return [*compose_argv(stack), "config", "--hash", "*"]
+
+
+def config_json_argv(stack: Stack) -> list[str]:
+    """Prints the whole definition, secrets included."""
+    return [*compose_argv(stack), "config", "--format", "json"]
 
 
 def parse_argv(stack: Stack, directory: Path) -> list[str]:
@@ -104,6 +113,15 @@ def parse_hashes(output: str) -> dict[str, str]:
     """`backend 2c46…` per line."""
     pairs = (line.split() for line in output.splitlines() if line.strip())
     return {pair[0]: pair[1] for pair in pairs}
+
+
+def parse_images(output: str, project: str) -> dict[str, str]:
+    """Service to image of the JSON definition; one that is only built gets Compose's own name for it."""
+    try:
+        services = json.loads(output)["services"]
+        return {name: service.get("image") or f"{project}-{name}" for name, service in services.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):  # its text would quote the definition
+        raise StepFailed("`docker compose config` printed no definition of services") from None
 
 
 def _files_argv(

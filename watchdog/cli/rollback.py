@@ -79,5 +79,7 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
     for path in plan["files"]:
         click.echo(f"File {path}")
     click.echo(f"Not rolled back: {plan['not_rolled_back']}")
+    for note in plan["notes"]:
+        click.echo(f"NOTE: {note}")
     for obstacle in plan["obstacles"]:
         click.echo(f"OBSTACLE: {obstacle}")

@@ -15,6 +15,7 @@ from watchdog.daemon.reacting import live_schemas
 from watchdog.errors import Refused, UsageError
 from watchdog.rollback.operate import Request
 from watchdog.rollback.plan import fitting
+from watchdog.rollback.script_target import require_own_dumps, script_target
 from watchdog.rollback.target import (
     Target,
     as_it_runs,
@@ -46,7 +47,7 @@ async def decide(guard: Guard, arguments: Arguments, actor: str, name: str) -> R
         target = await _database_only(guard, arguments.get("backup_timestamp"))
         plan = "database only"
     else:
-        target = await choose(guard, arguments.get("backup_timestamp"))
+        target = await choose(guard, arguments.get("backup_timestamp"), pull=not arguments.get("plan"))
         kept = arguments.get("keep_database") or target.backup is None
         plan = "keep database" if kept or not guard.tools.settings.stack.databases else "full"
     wanted = Request(target, plan, actor, (f"wanted by {name}",), guard.watch.deployment)
@@ -59,16 +60,23 @@ def _recovering(guard: Guard, wanted: Request) -> Request:
     return replace(wanted, plan=fitting(wanted.plan, stack, containers, wanted.target.release))
 
 
-async def choose(guard: Guard, timestamp: object) -> Target:
-    """The target that a person named, or the newest that makes sense. What runs is looked at."""
+async def choose(guard: Guard, timestamp: object, pull: bool = True) -> Target:
+    """The target that a person named, or the newest that makes sense. What runs is looked at.
+
+    `pull`: images that only a script's set names may be fetched now.
+    """
     directory = guard.tools.settings.backup.directory
     if timestamp is not None:
-        target = requested_target(find(directory, str(timestamp)))
+        backup = find(directory, str(timestamp), guard.name)
+        if not backup.made_by_script:
+            target = requested_target(backup)
+            await guard.look_now()
+            return target
         await guard.look_now()
-        return target
+        return await script_target(backup, guard.tools.hands, guard.watch.containers, pull)
     marks = await guard.tools.ledger.marks(guard.name)
     await guard.look_now()
-    return newest_target(catalogue(directory), marks, guard.watch.fingerprint)
+    return newest_target(catalogue(directory, guard.name), marks, guard.watch.fingerprint)
 
 
 def _require_one(arguments: Arguments) -> None:
@@ -84,6 +92,7 @@ async def _database_only(guard: Guard, timestamp: object) -> Target:
     if not guard.tools.settings.stack.databases:
         raise UsageError(f"{guard.name} has no database to restore")
     backup = _named(guard, timestamp)
+    require_own_dumps(backup, guard.tools.settings.stack)
     await guard.look_now()
     return database_only_target(
         backup, running_release(guard), guard.watch.fingerprint, await live_schemas(guard.tools)
@@ -93,8 +102,8 @@ async def _database_only(guard: Guard, timestamp: object) -> Target:
 def _named(guard: Guard, timestamp: object) -> Backup:
     directory = guard.tools.settings.backup.directory
     if timestamp is not None:
-        return find(directory, str(timestamp))
-    newest = next((backup for backup in catalogue(directory) if backup.complete), None)
+        return find(directory, str(timestamp), guard.name)
+    newest = next((backup for backup in catalogue(directory, guard.name) if backup.complete), None)
     if newest is None:
         raise Refused(f"there is no complete backup in {directory} ('ops-watchdog backup' makes one)")
     return newest

@@ -35,6 +35,7 @@ async def printout(hands: Hands, request: Request) -> dict[str, Any]:
         "returning": dict(request.returning),
         "files": [] if keeps_release else [str(f.path) for f in target.release.files if differs(f)],
         "images": [] if keeps_release else await _images(hands, target),
+        "notes": list(target.notes),
         "not_rolled_back": "volumes other than the database's, external services, caches, mail already sent",
         "obstacles": await _obstacles(hands, request, backup),
     }

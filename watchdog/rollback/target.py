@@ -25,10 +25,14 @@ PER_DAY = 2
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The pair to go back to; `backup` is None where there is no data to restore."""
+    """The pair to go back to; `backup` is None where there is no data to restore.
+
+    `notes`: what a person should know of it, as sentences.
+    """
 
     release: Release
     backup: Backup | None
+    notes: tuple[str, ...] = ()
 
 
 def permit(deployment: Deployment, operations: Iterable[Operation], now: datetime) -> None:

@@ -67,6 +67,10 @@ class Orchestrator(Protocol):
         """Service to config hash, of the files that lie on disk now. `StepFailed` if they do not parse."""
         ...
 
+    async def images(self, stack: Stack) -> Mapping[str, str]:
+        """Service to image reference, of the files that lie on disk now. `StepFailed` as above."""
+        ...
+
     async def parse(self, stack: Stack, directory: Path) -> None:
         """Check that copies of the stack's files, kept under `directory` by their absolute paths, parse."""
         ...

@@ -26,10 +26,10 @@ async def rehearse(run: Run, copies: Path) -> None:
     if not all(file.path.exists() for file in run.target.files):
         return
     await run.hands.orchestrator.parse(run.stack, copies)
-    copied = _copied(run.stack, run.target, copies)
-    if not _settled(run.target, defining_files(copied), copies):
+    rehearsed = copied(run.stack, run.target, copies)
+    if not _settled(run.target, defining_files(rehearsed), copies):
         return
-    hashes = await run.hands.orchestrator.config_hashes(copied)
+    hashes = await run.hands.orchestrator.config_hashes(rehearsed)
     if wrong := [s.service for s in run.target.services if hashes.get(s.service) != s.config_hash]:
         raise Refused(
             f"the files of release {run.target.id} give another configuration by now for {', '.join(wrong)}: "
@@ -38,7 +38,7 @@ async def rehearse(run: Run, copies: Path) -> None:
         )
 
 
-def _copied(stack: Stack, target: Release, copies: Path) -> Stack:
+def copied(stack: Stack, target: Release, copies: Path) -> Stack:
     """The stack as defined by the copies; an empty one stands for the `.env` that the target did not have."""
     env_files = stack.env_files or (stack.directory / DEFAULT_ENV_FILE,)
     known = {file.path for file in target.files}
