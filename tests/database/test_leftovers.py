@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from tests.database.test_restore import CLOCK, TS
 from tests.postgres_server import Server
 from watchdog.database import sql
-from watchdog.database.leftovers import Copy, copies_of, drop_copies, find_copies, may_go
+from watchdog.database.leftovers import Copy, copies_of, drop_copies, find_copies, may_go, spared
 from watchdog.database.names import displaced_name, side_name, standby_name, verify_name
 
 LATER = "20261121_090000"
@@ -69,6 +71,23 @@ def test_only_what_nobody_needs_may_go(
 
 def test_what_a_stranger_is_connected_to_stays() -> None:
     assert may_go([Copy("app_standby", TS, proven=True, fenced=False, strangers=1)], ()) == []
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "copies", "bytes_more"),
+    [
+        pytest.param(TS, [], 0, id="nothing of ours lies there"),
+        pytest.param(TS, [replace(WHOLE, size_bytes=7)], 10, id="the copy stands: nothing is to be restored"),
+        pytest.param(None, [replace(WHOLE, size_bytes=7)], 10, id="whichever backup it will be"),
+        pytest.param(LATER, [replace(WHOLE, size_bytes=7)], 7, id="that of another backup is dropped first"),
+        pytest.param(TS, [replace(WHOLE, size_bytes=7, fenced=False)], 7, id="one that was opened, too"),
+        pytest.param(TS, [replace(HALF, size_bytes=3)], 3, id="half a copy gives its room back"),
+    ],
+)
+def test_what_our_copies_take_is_no_lack_of_room(
+    timestamp: str | None, copies: list[Copy], bytes_more: int
+) -> None:
+    assert spared(copies, timestamp, wanted_bytes=10) == bytes_more
 
 
 @pytest.mark.engine

@@ -65,6 +65,15 @@ def may_go(
     ]
 
 
+def spared(copies: Sequence[Copy], timestamp: str | None, wanted_bytes: int) -> int:
+    """Bytes beyond those that are free, for the restore of this backup (None: of any).
+
+    All that is wanted where its copy stands; what is not swapped in is dropped first and gives its room back.
+    """
+    stands = any(c.proven and c.fenced and timestamp in (None, c.timestamp) for c in copies)
+    return wanted_bytes if stands else sum(copy.size_bytes for copy in copies)
+
+
 async def find_copies(cluster: Cluster, live: str) -> list[Copy]:
     """What lies beside this database now."""
     async with cluster.connect(control_database([live])) as session:

@@ -11,6 +11,7 @@ from typing import Any
 from watchdog.backup.backup import Backup
 from watchdog.clock import timestamp
 from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
+from watchdog.database.leftovers import find_copies, spared
 from watchdog.database.names import displaced_name, standby_name
 from watchdog.database.offer import unmet
 from watchdog.database.ports import Cluster
@@ -28,7 +29,7 @@ async def obstacles(hands: Hands, operation: str, backup: Backup | None = None) 
     found: list[str] = []
     inside = await addresses(hands)
     together: dict[str, list[DatabaseFacts]] = {}
-    free = {}
+    there: dict[str, int] = {}
     for database in hands.stack.databases:
         cluster = await hands.clusters.of(database, operation)
         await cluster.require_tools()
@@ -36,11 +37,18 @@ async def obstacles(hands: Hands, operation: str, backup: Backup | None = None) 
         if facts is None:
             found += [] if _restorable(backup, database) else [_gone(database)]
             continue
-        free[database.server] = await cluster.free_bytes()
-        found += blockers(facts, free[database.server])
+        free, gained = await cluster.free_bytes(), await _gained(cluster, facts, backup)
+        there[database.server] = there.get(database.server, free) + gained
+        found += blockers(facts, free + gained)
         found += await unmet(cluster, facts, backup.demands(database.name) if backup else None)
         together.setdefault(database.server, []).append(facts)
-    return (*found, *(line for server, facts in together.items() for line in room(facts, free[server])))
+    return (*found, *(line for server, facts in together.items() for line in room(facts, there[server])))
+
+
+async def _gained(cluster: Cluster, facts: DatabaseFacts, backup: Backup | None) -> int:
+    """Bytes that count as free beside this database, thanks to a copy that stands by."""
+    copies = await find_copies(cluster, facts.name)
+    return spared(copies, backup.timestamp if backup else None, facts.size_bytes)
 
 
 async def obstacles_to_return(run: Run) -> tuple[str, ...]:
