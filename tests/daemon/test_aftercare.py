@@ -19,6 +19,7 @@ from watchdog.backup.catalogue import catalogue
 from watchdog.backup.displaced_dump import read_displaced_dump
 from watchdog.backup.policy import BackupPolicy
 from watchdog.clock import SystemClock
+from watchdog.daemon.chores import protected_timestamps
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.tools import Tools
 from watchdog.deploy.policy import DeploymentPolicy
@@ -177,8 +178,10 @@ async def test_is_dropped_when_its_time_is_over_and_its_dump_is_proved(ward: War
     assert read_displaced_dump(ward.backups, record.dump)
     kept = await ward.care(timedelta(days=29))
     assert kept.forgotten_at is None
+    assert await protected_timestamps(ward.guard()) == {kept.backup}, "it tells displaced rows apart"
     assert (await ward.care(timedelta(days=1))).forgotten_at is not None
     assert not list(ward.backups.glob("pre_rollback_*"))
+    assert await protected_timestamps(ward.guard()) == set()
     assert len(catalogue(ward.backups)) == 1
 
 

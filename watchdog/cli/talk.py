@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from watchdog.cli.context import Context, Conversation, raise_error
 from watchdog.cli.lines import Printer
@@ -13,8 +13,18 @@ from watchdog.daemon.tools import Command
 from watchdog.errors import Unreachable, WatchdogError
 
 
+class Files(Protocol):
+    """Takes the files that the daemon sends."""
+
+    def take(self, message: Mapping[str, Any]) -> None: ...
+
+
 async def talk(
-    context: Context, request: Mapping[str, Any], printer: Printer, command: Command | None = None
+    context: Context,
+    request: Mapping[str, Any],
+    printer: Printer,
+    command: Command | None = None,
+    files: Files | None = None,
 ) -> Any:
     """The request's result. Raises what the daemon could not do, or `Unreachable` where it went away."""
     async with context.converse(request) as conversation:
@@ -30,6 +40,9 @@ async def talk(
                     running = asyncio.create_task(_run(command, conversation))
                 elif "end" in message and command is not None:
                     await command.end()
+                elif "file" in message and files is not None:
+                    files.take(message)
+                    conversation.send({"taken": message["file"]})
         finally:
             await _finish(running)
     raise Unreachable("the daemon went away; see 'ops-watchdog status' and 'journalctl -u ops-watchdog'")

@@ -13,6 +13,7 @@ from watchdog.backup.compress import compress_old
 from watchdog.backup.retention import expired, prune
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.preparing import unneeded_copies
+from watchdog.rollback.displaced import still_needed
 
 
 async def tidy(guard: Guard) -> dict[str, Any]:
@@ -26,7 +27,7 @@ async def _tidy(guard: Guard) -> dict[str, Any]:
     policy = guard.tools.settings.backup
     now = guard.tools.hands.clock.now()
     protected = await protected_timestamps(guard)
-    doomed = expired(catalogue(policy.directory), policy, now, protected)
+    doomed = expired(catalogue(policy.directory, guard.name), policy, now, protected)
     removed = await asyncio.to_thread(prune, policy.directory, doomed)
     compressed = await asyncio.to_thread(compress_old, policy.directory, policy, now)
     guard.tell("backups_tidied", removed=list(removed), compressed=list(compressed))
@@ -40,19 +41,20 @@ async def sweep(guard: Guard) -> None:
 
 
 async def protected_timestamps(guard: Guard) -> frozenset[str]:
-    """Backups that an open deployment or rollback names, or whose copy stands by or is in the making; and the
-    one before the last known good release.
+    """Backups that an open deployment or rollback names, or whose copy stands by or is in the making; the one
+    before the last known good release; and those by which the rows of displaced databases are told apart.
     """
     ledger = guard.tools.ledger
     operations = await ledger.operations(guard.name, limit=5)
     named = {operation.backup for operation in operations if operation.open}
     named |= {guard.tools.hands.standbys.making, *await guard.preparer.needed()}
+    named |= {record.backup for record in await ledger.displaced(guard.name) if still_needed(record)}
     if guard.watch.deployment is not None:
         named.add(guard.watch.deployment.backup)
     if guard.watch.good is not None:
         of_good = (
             backup.timestamp
-            for backup in catalogue(guard.tools.settings.backup.directory)
+            for backup in catalogue(guard.tools.settings.backup.directory, guard.name)
             if backup.release and backup.release.fingerprint == guard.watch.good.fingerprint
         )
         named.add(next(of_good, None))

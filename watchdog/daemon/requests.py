@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from watchdog.daemon import restore_points
+from watchdog.daemon import incidents, restore_points
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.status import status
 from watchdog.daemon.wanting import decide
@@ -130,7 +130,7 @@ def outcome(operation: Operation) -> dict[str, Any]:
     }
 
 
-ACTING = frozenset({"backup", "deploy", "rollback"})
+ACTING = frozenset({"backup", "deploy", "rollback", "salvage"})
 """What may change something; the others only look, also where no daemon runs."""
 
 REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -140,4 +140,5 @@ REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
     "deploy": deploy,
     "rollback": rollback,
     **restore_points.REQUESTS,
+    **incidents.REQUESTS,
 }

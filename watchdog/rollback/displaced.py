@@ -84,6 +84,11 @@ def due(record: Displaced, now: datetime, keep: timedelta, keep_dump: timedelta)
     return Stage.DROP if record.proved_at else Stage.PROVE
 
 
+def still_needed(record: Displaced) -> bool:
+    """Whether its rows can still be got at, from itself or from its dump."""
+    return record.forgotten_at is None and (record.gone_at is None or record.dumped_at is not None)
+
+
 def newly_displaced(
     operations: Iterable[Operation],
     journal: Mapping[str, Sequence[StepRecord]],
