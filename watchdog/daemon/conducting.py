@@ -232,7 +232,7 @@ class Conductor:
             reason = f"rollback {operation.id} is open, but its release is not in the state any more"
             await guard.alert(Level.CRITICAL, "rollback cannot be resumed", f"{reason}\n{BROKEN_OFF}")
             return
-        backup = operate.backup_of(operation, catalogue(guard.tools.settings.backup.directory))
+        backup = operate.backup_of(operation, catalogue(guard.tools.settings.backup.directory, guard.name))
         guard.tell("rollback_resumed", operation=operation.id)
         self.rolling_back = True
         target = Target(release, backup)

@@ -55,7 +55,7 @@ async def _request(tools: Tools, watch: Watch, deployment: Deployment) -> Reques
     stack = tools.settings.stack
     permit(deployment, await tools.ledger.operations(stack.name, limit=100), now)
     good = await tools.ledger.release(deployment.target_release) if deployment.target_release else None
-    backups = catalogue(tools.settings.backup.directory)
+    backups = catalogue(tools.settings.backup.directory, stack.name)
     target = await _only_data(tools, watch, deployment, good, backups)
     failed = "" if target else watch.fingerprint
     if target is None:

@@ -28,7 +28,7 @@ async def why_unarmed(guard: Guard) -> tuple[str, ...]:
             uncaptured=watch.uncaptured,
             good=watch.good,
             missing_images=await _missing_images(guard),
-            backups=catalogue(settings.backup.directory),
+            backups=catalogue(settings.backup.directory, guard.name),
             red=watch.red(settings.checks),
             reachable=watch.reachable,
             obstacles=await _obstacles(guard),
@@ -133,7 +133,7 @@ def _check(state: CheckState) -> dict[str, Any]:
 
 
 def _backups(guard: Guard) -> dict[str, Any]:
-    found = catalogue(guard.tools.settings.backup.directory)
+    found = catalogue(guard.tools.settings.backup.directory, guard.name)
     newest = next((backup for backup in found if backup.complete), None)
     return {
         "directory": str(guard.tools.settings.backup.directory),
