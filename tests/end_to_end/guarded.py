@@ -171,6 +171,13 @@ class Guarded:
         statement = f"SELECT step FROM steps WHERE operation = {newest} ORDER BY rowid"
         return [row[0] for row in self._rows(statement)]
 
+    def facts(self, step: str) -> dict[str, Any]:
+        """What a step of the newest rollback wrote down."""
+        newest = "(SELECT id FROM operations ORDER BY started_at DESC LIMIT 1)"
+        statement = f"SELECT document FROM steps WHERE operation = {newest} AND step = '{step}'"
+        [(document,)] = self._rows(statement)
+        return dict(json.loads(document)["facts"])
+
     def operations(self) -> list[dict[str, Any]]:
         return [json.loads(row[0]) for row in self._rows("SELECT document FROM operations ORDER BY rowid")]
 
