@@ -10,6 +10,15 @@ import click
 
 Event = Mapping[str, Any]
 
+CARED_FOR = {
+    "open": "open for reading",
+    "account": "what it holds beyond the live one is told",
+    "dump": "dumped",
+    "prove": "its dump is proved",
+    "drop": "dropped",
+    "forget": "its dump is removed",
+}
+
 SENTENCES: dict[str, Callable[[Event], str]] = {
     "backup_progress": lambda e: f"backup: {e['text']}",
     "backup_written": lambda e: f"backup {e['backup']} is complete",
@@ -31,6 +40,7 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "standby_failed": lambda e: f"WARNING: no standby copy of backup {e['backup']}: {e['reason']}",
     "standby_not_made": lambda e: f"no standby copy: {e['reason']}",
     "standby_ready": lambda e: f"the standby copy of backup {e['backup']} is ready ({e['seconds']:.0f} s)",
+    "displaced_cared_for": lambda e: f"displaced database {e['database']}: {CARED_FOR[e['stage']]}",
     "step_started": lambda e: f"  {e['step']} …",
     "step_finished": lambda e: f"  {e['step']} {e['seconds']:.2f} s{_after(e['error'])}",
     "verify_progress": lambda e: f"verify: {e['text']}",

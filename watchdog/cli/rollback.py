@@ -74,6 +74,8 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
         click.echo(f"Database {database}: {back}")
     if not plan["databases"]:
         click.echo("Database: kept as it is")
+    for line in _displaces(plan):
+        click.echo(line)
     for change in plan["images"]:
         click.echo(f"Image of {change['service']}: {(change['from'] or 'none')[:19]} → {change['to'][:19]}")
     for path in plan["files"]:
@@ -83,3 +85,12 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
         click.echo(f"NOTE: {note}")
     for obstacle in plan["obstacles"]:
         click.echo(f"OBSTACLE: {obstacle}")
+
+
+def _displaces(plan: dict[str, Any]) -> list[str]:
+    """What the live database would lose: kept aside, and still a loss."""
+    found = []
+    for table in plan["displaces"]:
+        written = "" if table["written"] is None else f"{table['written']} rows written since, "
+        found.append(f"Displaces {table['table']} of {table['database']}: {written}{table['net']:+d} in all")
+    return [*found, *(f"Displaces unknown rows of {reason}" for reason in plan["displaces_unknown"])]

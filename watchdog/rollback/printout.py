@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from watchdog.backup.backup import Backup
+from watchdog.rollback.foresight import foresee
 from watchdog.rollback.operate import Request
 from watchdog.rollback.operation import KEEPS_DATABASE, KEEPS_RELEASE, Operation
 from watchdog.rollback.plan import PLANS
@@ -23,6 +24,7 @@ async def printout(hands: Hands, request: Request) -> dict[str, Any]:
     target, plan = request.target, request.plan
     backup = target.backup if plan not in KEEPS_DATABASE else None
     keeps_release = plan in KEEPS_RELEASE
+    displaces, unknown = await foresee(hands, backup)
     return {
         "plan": [step.__name__ for step in PLANS[plan]],
         "release": target.release.id or None,
@@ -33,6 +35,8 @@ async def printout(hands: Hands, request: Request) -> dict[str, Any]:
         "backup_age": _age(hands.clock.now() - target.backup.at) if target.backup else None,
         "databases": [d.name for d in hands.stack.databases if backup or d.name in request.returning],
         "returning": dict(request.returning),
+        "displaces": [asdict(table) for table in displaces],
+        "displaces_unknown": unknown,
         "files": [] if keeps_release else [str(f.path) for f in target.release.files if differs(f)],
         "images": [] if keeps_release else await _images(hands, target),
         "notes": list(target.notes),
