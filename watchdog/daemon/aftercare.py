@@ -127,32 +127,43 @@ class Aftercare:
             return None
         except WatchdogError as error:
             trouble = f"{stage}: {error}"
-            if _same(trouble, record.trouble):
-                return record
+            if _same(trouble, record.trouble) or await self._vanished(record):
+                return None
             done, told = replace(record, trouble=trouble), self._trouble(record, trouble)
         else:
             done = replace(done, trouble="") if done.trouble == record.trouble else done
-            self._guard.tell("displaced_cared_for", stage=stage, database=record.name)
+            if done.gone_at == record.gone_at or stage is Stage.DROP:
+                self._guard.tell("displaced_cared_for", stage=stage, database=record.name)
         await tools.ledger.write(done, *([told] if told else []))
         tools.outbox.wake()
         return done
+
+    async def _vanished(self, record: Displaced) -> bool:
+        """Whether an undo took it from under a stage: then that is what failed, and all is well."""
+        try:
+            return record.gone_at is None and not await exists(await self._care_now().server(record), record)
+        except WatchdogError:
+            return False
 
     def _trouble(self, record: Displaced, trouble: str) -> Alert:
         title = f"the displaced database {record.name} needs a look"
         return alert(record.stack, Level.WARNING, title, trouble, self._guard.tools.hands.clock.now())
 
     async def _carry_out(self, record: Displaced, stage: Stage) -> Done:
-        tools = self._guard.tools
-        settings = tools.settings
-        care = Care(tools.hands, tools.servers, settings.backup, settings.rollback.keep_displaced)
+        care = self._care_now()
         if stage is not Stage.FORGET and not await exists(await care.server(record), record):
-            return replace(record, gone_at=tools.hands.clock.now()), None
+            return replace(record, gone_at=care.hands.clock.now()), None
         if stage not in LOCKED:
             return await STAGES[stage](care, record)
         doing = f"{stage} of the displaced database {record.name}"
         work = self._unneeded(care, record, stage)
         done: Done = await self._guard.conductor.run(doing, work, gives_way=True)
         return done
+
+    def _care_now(self) -> Care:
+        """By the configuration as it is now."""
+        tools, settings = self._guard.tools, self._guard.tools.settings
+        return Care(tools.hands, tools.servers, settings.backup, settings.rollback.keep_displaced)
 
     async def _unneeded(self, care: Care, record: Displaced, stage: Stage) -> Done:
         if stage is not Stage.OPEN:

@@ -20,7 +20,7 @@ from watchdog.incident.incident import REPORT, listed, read
 from watchdog.incident.loss import lines, total
 from watchdog.rollback.aftermath import Care
 from watchdog.rollback.displaced import Displaced
-from watchdog.rollback.salvage import salvage
+from watchdog.rollback.salvage import salvage, stems
 
 if TYPE_CHECKING:  # it takes this module's functions up
     from watchdog.daemon.requests import Arguments, Caller, Channel
@@ -61,8 +61,8 @@ async def show_incident(guard: Guard, arguments: Arguments, _channel: Channel, _
 
 
 async def salvage_incident(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
-    """Under the stack's lock, giving way to whatever else wants to act. With `send`, the client gets the
-    files and nothing of them stays here."""
+    """Under the stack's lock, giving way: a rollback cuts it, and then nothing was put back. With `send`,
+    the client gets the files and nothing of them stays here."""
     identifier, apply = str(arguments.get("incident")), bool(arguments.get("apply"))
     records = await _displaced(guard, identifier)
     tools, tables = guard.tools, [str(table) for table in arguments.get("tables", ())]
@@ -70,12 +70,11 @@ async def salvage_incident(guard: Guard, arguments: Arguments, channel: Channel,
     directory = _directory(guard, identifier)
     settings = tools.settings
     care = Care(tools.hands, tools.servers, settings.backup, settings.rollback.keep_displaced)
-    summaries = []
+    summaries, names = [], stems([record.database for record in records])
     for record in records:
-        into = directory / record.database if len(records) > 1 else directory
+        into = directory / names[record.database] if len(records) > 1 else directory
         work = salvage(care, record, into, tables, apply)
-        doing = f"salvage of {identifier}"
-        summaries.append(await guard.conductor.run(doing, work, gives_way=not apply))
+        summaries.append(await guard.conductor.run(f"salvage of {identifier}", work, gives_way=True))
     if arguments.get("send"):
         await _send(directory, channel)
         await asyncio.to_thread(shutil.rmtree, directory)

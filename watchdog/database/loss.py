@@ -15,6 +15,7 @@ class TableLoss:
     Attributes:
         then, now: Its rows in the backup, and in the displaced (or live) database; None: it did not exist.
         written: Rows inserted or updated since, at most: rewritten ones may be among them.
+        every_row: Its rows' transaction numbers told nothing, so that each row was looked up.
     """
 
     table: str
@@ -25,6 +26,7 @@ class TableLoss:
     updated: int | None = 0
     deleted: int | None = 0
     note: str = ""
+    every_row: bool = False
 
     @property
     def nothing(self) -> bool:

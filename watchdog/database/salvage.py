@@ -16,7 +16,15 @@ from watchdog.database.contents import frozen
 from watchdog.database.ports import LONG, Session
 from watchdog.database.settling import written_after_swap
 from watchdog.database.shape import Shape
-from watchdog.database.staging import STAGED, TABLE, Pairing, oldest_running, stage, written_since
+from watchdog.database.staging import (
+    PATIENT,
+    STAGED,
+    TABLE,
+    Pairing,
+    oldest_running,
+    stage,
+    written_since,
+)
 
 Sink = Callable[[str, AsyncIterator[bytes]], Awaitable[None]]
 """Takes a file: its ending after the table's name (`inserted.csv`), and its content."""
@@ -31,7 +39,7 @@ PREAMBLE = (
     b"SET timezone = 'UTC';\nSET xmlbinary = 'base64';\nSET lc_monetary = 'C';\n"
 )
 """How the values were written; whatever the reading session says otherwise."""
-SETTINGS = {**sql.OUTPUT_SETTINGS, "client_encoding": "UTF8"}
+SETTINGS = {**sql.OUTPUT_SETTINGS, **PATIENT, "client_encoding": "UTF8"}
 
 
 @dataclass(frozen=True, slots=True)

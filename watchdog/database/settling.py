@@ -16,7 +16,15 @@ from watchdog.database import sql
 from watchdog.database.loss import Reference, TableLoss
 from watchdog.database.ports import LONG, Session
 from watchdog.database.shape import Shape
-from watchdog.database.staging import STAGED, Pairing, next_to_come, pairing, stage, written_since
+from watchdog.database.staging import (
+    PATIENT,
+    STAGED,
+    Pairing,
+    next_to_come,
+    pairing,
+    stage,
+    written_since,
+)
 from watchdog.errors import StepFailed
 
 log = structlog.get_logger(__name__)
@@ -64,8 +72,9 @@ class Settler:
             return _unknown(loss, NO_KEY)
         if self.deadline.over:
             return _unknown(loss, UNSETTLED)
+        loss = replace(loss, every_row=loss.written < loss.net or self.since == "true")
         try:
-            found = await self._compare(pair, "true" if loss.written < loss.net else self.since)
+            found = await self._compare(pair, "true" if loss.every_row else self.since)
         except StepFailed as error:
             log.warning("rows_not_compared", table=loss.table, reason=str(error))
             return _unknown(loss, UNSETTLED)
@@ -76,7 +85,8 @@ class Settler:
             await self.restored.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE")
             await self.restored.execute(sql.set_locally(sql.OUTPUT_SETTINGS))
             for session in (self.displaced, self.restored):
-                await session.execute(sql.set_locally({"statement_timeout": self._milliseconds_left()}))
+                limits = {**PATIENT, "statement_timeout": self._milliseconds_left()}
+                await session.execute(sql.set_locally(limits))
             later = await written_after_swap(self.restored, self.reference.swapped)
             await stage(self.displaced, self.restored, pair, since)
             [counts] = await self.restored.rows(_compared(pair, later), LONG)

@@ -17,6 +17,8 @@ from watchdog.database.shape import Shape, common_columns, common_key
 
 TABLE = "ops_watchdog_staged"
 STAGED = f"pg_temp.{TABLE}"
+PATIENT = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+"""Whatever limits the role or the database has: one session waits here while the other one works."""
 
 
 @dataclass(frozen=True, slots=True)
