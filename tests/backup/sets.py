@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.fakes import FakeClock
 from watchdog.backup.backup import Account, Backup
@@ -95,6 +96,9 @@ class FakeDumper:
 
     async def account(self, hashes: Hashing) -> Account:
         return ACCOUNT
+
+    def properties_sql(self, database: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+        return (f"ALTER DATABASE {database} OWNER TO {properties['owner']}",)
 
     async def globals(self) -> str:
         return "CREATE ROLE shop;\n"

@@ -44,6 +44,19 @@ def one_shop(engine_environment: dict[str, str]) -> Iterator[Shop]:
 
 
 @pytest.fixture
+def own_shop(engine_environment: dict[str, str]) -> Iterator[Shop]:
+    """Of this test alone: its volume does not survive."""
+    name = f"ows-e2e-{uuid.uuid4().hex[:8]}"
+    shop = lay_out(ROOT / "dist" / name, name)
+    try:
+        shop.up()
+        yield shop
+    finally:
+        shop.down()
+        shutil.rmtree(shop.directory)
+
+
+@pytest.fixture
 def shop(one_shop: Shop) -> Shop:
     """Pristine."""
     refresh(one_shop)

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from demo.images import build_database, docker
-from demo.shop import Shop, lay_out
+from demo.shop import Shop
 from demo.truth import displaced_databases, read_tables, read_truth
 from demo.versions import DATABASE_IMAGE
 
-from tests.conftest import ROOT
 from tests.end_to_end import engine
 from tests.end_to_end.guarded import Guarded, guarding
 from tests.end_to_end.sections import shop_section
 
 pytestmark = pytest.mark.engine
 NEWER = 17
-
-
-@pytest.fixture
-def own_shop(engine_environment: dict[str, str]) -> Iterator[Shop]:
-    """Of this test alone: its volume does not survive."""
-    name = f"ows-e2e-{uuid.uuid4().hex[:8]}"
-    shop = lay_out(ROOT / "dist" / name, name)
-    try:
-        shop.up()
-        yield shop
-    finally:
-        shop.down()
-        shutil.rmtree(shop.directory)
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ first connection: a daemon whose stacks have no database never pays its 9 MiB.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from watchdog.adapters import postgres_tools as tools
 from watchdog.adapters.postgres_dump import snapshot_dump
@@ -23,6 +23,7 @@ from watchdog.backup.ports import OpenDump
 from watchdog.database.contents import server_version
 from watchdog.database.names import control_database
 from watchdog.database.ports import QUICK, Dump, Format, Session
+from watchdog.database.properties import Properties, statements
 from watchdog.errors import ConfigError, Refused, StepFailed
 from watchdog.stack import Database
 
@@ -113,6 +114,9 @@ class PostgresCluster:
             await restore_archive(self._feed, self.user, database, dump, jobs=jobs)
         else:
             check("psql", database, await self._feed(tools.psql(self.user, database), dump()))
+
+    def properties_sql(self, database: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+        return statements(database, Properties.from_mapping(properties))
 
     async def globals(self) -> str:
         """Without the roles' passwords where ours may not read them: only a superuser may."""

@@ -45,6 +45,11 @@ def dump_name(timestamp: str, database: str | None) -> str:
     return f"db_backup_{timestamp}{middle}.dump.zst"
 
 
+def globals_name(timestamp: str, server: str | None) -> str:
+    """`server` only where the stack's databases lie on several."""
+    return f"globals_{timestamp}{'' if server is None else '.' + server}.sql"
+
+
 def files_of(directory: Path, timestamp: str) -> list[Path]:
     """Whatever lies there under a timestamp, in the order in which it may be deleted."""
     found = []

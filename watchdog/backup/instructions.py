@@ -6,12 +6,15 @@ its end before it runs anything.
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from watchdog.backup.backup import Backup, DatabaseDump
+from watchdog.backup.files import globals_name
 from watchdog.backup.manifest import config_name
+from watchdog.backup.ports import Dumper
 from watchdog.stack import Container, Database, Release, Stack
 
 _NAME_BYTES = 63 - len("_pre_rollback_20260101_000000")
@@ -30,17 +33,25 @@ _TIMEOUT_SINCE = 170000
 
 
 def instructions(
-    backup: Backup, stack: Stack, containers: Sequence[Container], users: Mapping[str, str]
+    backup: Backup, stack: Stack, containers: Sequence[Container], dumpers: Mapping[str, Dumper]
 ) -> str:
-    """`containers` as they run, `users` by database name."""
+    """`containers` as they run, `dumpers` by database name."""
     found = {container.service: container for container in containers}
     databases = {database.name: database for database in stack.databases}
+    servers = {database.server for database in stack.databases}
+    with_roles = set()
     writers = stack.services or tuple(sorted(found.keys() - stack.database_services))
     blocks = [_head(backup, stack), _files_are_whole(backup), _stop(stack, writers)]
     for dump in backup.dumps:
         database = databases[dump.name]
         place = _outside(database) if database.service is None else _within(found[database.service])
-        blocks.append(_database(dump, place, users[dump.name]))
+        dumper = dumpers[dump.name]
+        if database.server not in with_roles:
+            with_roles.add(database.server)
+            file = globals_name(backup.timestamp, database.server if len(servers) > 1 else None)
+            blocks.append(_roles(file, dump, place, dumper.user))
+        properties = dumper.properties_sql(dump.name, dump.account.properties)
+        blocks.append(_database(dump, place, dumper.user, properties))
     if backup.release is not None:
         blocks += [_configuration(backup, backup.release), _images(backup.release)]
     blocks.append(_start(stack))
@@ -80,8 +91,7 @@ def _head(backup: Backup, stack: Stack) -> str:
 # configuration, its images. Nothing is deleted: the database of today stays, under another name.
 # Paste all of it into a root shell (bash) on the host. It stops at the first error.
 # It needs {tools} (Debian: apt-get install zstd{clients}).
-# A new, empty server needs its roles first: run the globals file with psql. A database's rights and
-# settings are listed in the manifest, under "properties".
+# A server that is new and empty will do: the roles that are missing there are made first.
 (
 set -euo pipefail
 now=$(date -u +%Y%m%d_%H%M%S)
@@ -97,10 +107,46 @@ def _stop(stack: Stack, writers: Sequence[str]) -> str:
     return f"# Stop what writes.\n{_compose(stack)} stop {shlex.join(writers)}" if writers else ""
 
 
-def _database(dump: DatabaseDump, place: _Place, user: str) -> str:
-    base = shlex.quote(dump.name.encode()[:_NAME_BYTES].decode(errors="ignore"))
-    role = f"--username={shlex.quote(user)}"
-    control = "template1" if dump.name == "postgres" else "postgres"
+def _roles(file: str, dump: DatabaseDump, place: _Place, user: str) -> str:
+    """A role that is there keeps its password and rights: only what is missing altogether is made."""
+    psql = f"psql {_role(user)} --dbname={_control(dump)} --no-psqlrc --quiet"
+    return f"""\
+# Roles and tablespaces of then that are missing today; the others stay as they are.
+{place.before}there=$(mktemp)
+{place.feed}{psql} --tuples-only --no-align --set=ON_ERROR_STOP=1 > "$there" <<'SQL'
+SELECT 'ROLE ' || quote_ident(rolname) FROM pg_roles
+UNION ALL SELECT 'TABLESPACE ' || quote_ident(spcname) FROM pg_tablespace;
+SQL
+awk 'NR == FNR {{ there[$0]; next }}
+  {{ for (name in there) if (index($0, "CREATE " name ";") == 1 || index($0, "CREATE " name " ") == 1 ||
+                            index($0, "ALTER " name " ") == 1) next }}
+  /^CREATE (ROLE|TABLESPACE) / {{ missing = 1 }}
+  {{ text = text $0 RS }}
+  END {{ if (missing) printf "%s", text }}' "$there" {shlex.quote(file)} |
+  {place.feed}{psql} --output=/dev/null --set=ON_ERROR_STOP=1
+rm "$there"
+""".rstrip()
+
+
+def _role(user: str) -> str:
+    return f"--username={shlex.quote(user)}"
+
+
+def _control(dump: DatabaseDump) -> str:
+    return "template1" if dump.name == "postgres" else "postgres"
+
+
+def _base(name: str) -> str:
+    """What the names of a copy begin with: short enough, and still apart from those of other databases."""
+    if len(name.encode()) <= _NAME_BYTES:
+        return name
+    short = "_" + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: _NAME_BYTES - len(short)].decode(errors="ignore") + short
+
+
+def _database(dump: DatabaseDump, place: _Place, user: str, properties: Sequence[str]) -> str:
+    base, role, control = shlex.quote(_base(dump.name)), _role(user), _control(dump)
+    settings = "\n".join(f"{statement};" for statement in properties)
     return f"""\
 # Database {dump.name}: restore it beside the live one, then exchange the names.
 {place.before}live={shlex.quote(dump.name)}
@@ -111,12 +157,18 @@ zstd --decompress --stdout {shlex.quote(dump.file)} |
 {_restore(dump, place, role)}
 {place.feed}psql {role} --dbname={control} --no-psqlrc --quiet \\
   --set=ON_ERROR_STOP=1 --set=live="$live" --set=side="$side" --set=displaced="$displaced" <<'SQL'
+SELECT count(*) = 0 AS gone FROM pg_database WHERE datname = :'live' \\gset
+\\if :gone
+ALTER DATABASE :"side" RENAME TO :"live";
+\\else
 ALTER DATABASE :"live" ALLOW_CONNECTIONS false;
 SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity WHERE datname = :'live';
 BEGIN;
 ALTER DATABASE :"live" RENAME TO :"displaced";
 ALTER DATABASE :"side" RENAME TO :"live";
 COMMIT;
+\\endif
+{settings}
 SQL"""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from watchdog.backup.backup import Account
 from watchdog.backup.policy import Hashing
@@ -32,6 +32,10 @@ class Dumper(Protocol):
 
     def dumping(self, database: str) -> AbstractAsyncContextManager[OpenDump]:
         """Freeze one database's contents for a dump."""
+        ...
+
+    def properties_sql(self, database: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+        """The statements that give an existing database the properties of an account."""
         ...
 
     async def globals(self) -> str:

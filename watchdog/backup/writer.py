@@ -18,6 +18,7 @@ from watchdog.backup.files import (
     NewSet,
     disk_errors,
     dump_name,
+    globals_name,
     manifest_name,
     replace_file,
     require_room,
@@ -71,8 +72,8 @@ async def take(
             dumps=tuple(dumps),
             release=release,
         )
-        users = {database.name: dumpers[database.name].user for database in stack.databases}
-        new.add(f"RESTORE_{new.timestamp}.txt", instructions(backup, stack, containers, users).encode())
+        text = instructions(backup, stack, containers, dumpers)
+        new.add(f"RESTORE_{new.timestamp}.txt", text.encode())
         backup = replace(backup, files=tuple(new.entries), seconds=clock.monotonic() - began)
         manifest = to_json(backup)
         backup = from_json(manifest, directory)  # as it will be found: what cannot be read back is no backup
@@ -113,8 +114,8 @@ async def _dump(
 async def _globals(new: NewSet, stack: Stack, dumpers: Mapping[str, Dumper]) -> None:
     first = {database.server: dumpers[database.name] for database in reversed(stack.databases)}
     for server, dumper in sorted(first.items()):
-        suffix = f".{server}" if len(first) > 1 else ""
-        new.add(f"globals_{new.timestamp}{suffix}.sql", (await dumper.globals()).encode())
+        name = globals_name(new.timestamp, server if len(first) > 1 else None)
+        new.add(name, (await dumper.globals()).encode())
 
 
 def _configuration(new: NewSet, release: Release | None, progress: Callable[[str], None]) -> None:
