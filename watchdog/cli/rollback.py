@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from watchdog.cli.context import Context
 from watchdog.cli.lines import Printer
+from watchdog.cli.plan_lines import plan_lines
 from watchdog.cli.talk import talk
 from watchdog.errors import UsageError
 
@@ -39,6 +41,9 @@ async def rollback(
         "database_only": database_only,
         "undo": undo,
     }
+    if sys.stdin.isatty() and not (yes or plan or as_json or undo or backup_timestamp):
+        offers = await talk(context, {"command": "targets", "stack": stack}, Printer(quiet=True))
+        request["backup_timestamp"] = _choose(offers)
     if plan or not yes:
         shown = await talk(context, {**request, "plan": True}, Printer(quiet=True))
         _show_plan(shown, as_json and plan)
@@ -55,6 +60,26 @@ async def rollback(
     return EXIT_CODES.get(result["outcome"], HELD)
 
 
+def _choose(offers: Sequence[Mapping[str, Any]]) -> str | None:
+    """The timestamp that a person picks; None where there is nothing to pick from: then it is said why."""
+    if not offers:
+        return None
+    for number, offered in enumerate(offers, 1):
+        click.echo(f"{number:3}  {_offer(offered)}")
+    numbers = click.IntRange(1, len(offers))
+    newest = next((number for number, o in enumerate(offers, 1) if not o["runs"]), 1)
+    return str(offers[click.prompt("Go back to", default=newest, type=numbers) - 1]["timestamp"])
+
+
+def _offer(offered: Mapping[str, Any]) -> str:
+    rows = "an unknown number of" if offered["rows"] is None else f"up to {offered['rows']}"
+    release = "the release that runs" if offered["runs"] else f"release {offered['release']}"
+    return (
+        f"{offered['timestamp']}  {offered['age']} old, {offered['level']}, {release}, "
+        f"displaces {rows} rows  ({offered['reason']})"
+    )
+
+
 def _ask() -> None:
     if not sys.stdin.isatty():
         raise UsageError("nobody to ask: add --yes, or --plan to see what would be done")
@@ -65,32 +90,5 @@ def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plan))
         return
-    click.echo(f"Plan: {' → '.join(step.replace('_', ' ') for step in plan['plan'])}")
-    kept = "Release: what runs stays; the same containers are started again"
-    click.echo(kept if "revert_compose" not in plan["plan"] else f"To release {plan['release']}")
-    for database in plan["databases"]:
-        comes = plan["returning"].get(database)
-        back = f"{comes} comes back" if comes else f"backup {plan['backup']}, {plan['backup_age']} old"
-        click.echo(f"Database {database}: {back}")
-    if not plan["databases"]:
-        click.echo("Database: kept as it is")
-    for line in _displaces(plan):
+    for line in plan_lines(plan):
         click.echo(line)
-    for change in plan["images"]:
-        click.echo(f"Image of {change['service']}: {(change['from'] or 'none')[:19]} → {change['to'][:19]}")
-    for path in plan["files"]:
-        click.echo(f"File {path}")
-    click.echo(f"Not rolled back: {plan['not_rolled_back']}")
-    for note in plan["notes"]:
-        click.echo(f"NOTE: {note}")
-    for obstacle in plan["obstacles"]:
-        click.echo(f"OBSTACLE: {obstacle}")
-
-
-def _displaces(plan: dict[str, Any]) -> list[str]:
-    """What the live database would lose: kept aside, and still a loss."""
-    found = []
-    for table in plan["displaces"]:
-        written = "" if table["written"] is None else f"{table['written']} rows written since, "
-        found.append(f"Displaces {table['table']} of {table['database']}: {written}{table['net']:+d} in all")
-    return [*found, *(f"Displaces unknown rows of {reason}" for reason in plan["displaces_unknown"])]

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from watchdog.daemon import incidents, restore_points
 from watchdog.daemon.guard import Guard
+from watchdog.daemon.offering import offer
 from watchdog.daemon.status import status
-from watchdog.daemon.wanting import decide
+from watchdog.daemon.wanting import decide, unattended
 from watchdog.deploy.caller import caller as process
 from watchdog.deploy.command import shown
 from watchdog.errors import UsageError, WatchdogError
@@ -111,7 +112,8 @@ async def deploy(guard: Guard, arguments: Arguments, channel: Channel, caller: C
 async def rollback(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
     request = await decide(guard, arguments, str(caller), caller.name)
     if arguments.get("plan"):
-        return await printout(guard.tools.hands, request)
+        document = await printout(guard.tools.hands, request)
+        return {**document, "unattended": await unattended(guard, request)}
     stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
     try:
         return outcome(await guard.conductor.roll_back(request))
@@ -139,6 +141,7 @@ REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
     "backup": backup,
     "deploy": deploy,
     "rollback": rollback,
+    "targets": offer,
     **restore_points.REQUESTS,
     **incidents.REQUESTS,
 }

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import catalogue, find
-from watchdog.daemon.reacting import live_schemas
+from watchdog.daemon.reacting import live_schemas, schema_changed
+from watchdog.deploy.deployment import Kind
 from watchdog.errors import Refused, UsageError
 from watchdog.rollback.operate import Request
 from watchdog.rollback.plan import fitting
@@ -19,6 +20,7 @@ from watchdog.rollback.script_target import require_own_dumps, script_target
 from watchdog.rollback.target import (
     Target,
     as_it_runs,
+    choose_plan,
     database_only_target,
     newest_target,
     requested_target,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:  # the guard's requests call it with the guard
     from watchdog.daemon.guard import Guard
 
 Arguments = Mapping[str, Any]
+
+SERVICE_FIRST = "the database's own service does not run as the target had it, so it comes up first"
 
 FAR_BACK = 50
 """Operations among which the one to undo is looked for; anything older has been followed by others."""
@@ -45,19 +49,48 @@ async def decide(guard: Guard, arguments: Arguments, actor: str, name: str) -> R
         return _recovering(guard, await _undo(guard, str(arguments["undo"]), actor, name))
     if arguments.get("database_only"):
         target = await _database_only(guard, arguments.get("backup_timestamp"))
-        plan = "database only"
+        plan, why = "database only", "--database-only: images and files stay as they are"
     else:
         target = await choose(guard, arguments.get("backup_timestamp"), pull=not arguments.get("plan"))
-        kept = arguments.get("keep_database") or target.backup is None
-        plan = "keep database" if kept or not guard.tools.settings.stack.databases else "full"
-    wanted = Request(target, plan, actor, (f"wanted by {name}",), guard.watch.deployment)
+        plan, why = _whole(guard, target, bool(arguments.get("keep_database")))
+    wanted = Request(target, plan, actor, (f"wanted by {name}",), guard.watch.deployment, why=why)
     return _recovering(guard, wanted)
+
+
+def _whole(guard: Guard, target: Target, keep_database: bool) -> tuple[str, str]:
+    """The plan for release and database, and why."""
+    if not guard.tools.settings.stack.databases:
+        return "keep database", "the stack has no database"
+    if keep_database:
+        return "keep database", "--keep-database: the database stays as it is"
+    if target.backup is None:
+        return "keep database", "there is no backup of the database to restore"
+    return "full", "the database goes back with the release that wrote it (--keep-database leaves it)"
 
 
 def _recovering(guard: Guard, wanted: Request) -> Request:
     """With the database's own service brought up first, where it is not as the target had it."""
     stack, containers = guard.tools.settings.stack, guard.watch.containers
-    return replace(wanted, plan=fitting(wanted.plan, stack, containers, wanted.target.release))
+    plan = fitting(wanted.plan, stack, containers, wanted.target.release)
+    if plan == wanted.plan:
+        return wanted
+    return replace(wanted, plan=plan, why=f"{wanted.why}; {SERVICE_FIRST}")
+
+
+async def unattended(guard: Guard, wanted: Request) -> str | None:
+    """What the policy would decide for this pair if nobody were asked; None where there is no database."""
+    policy, deployment = guard.tools.settings.rollback, guard.watch.deployment
+    backup = wanted.target.backup
+    if backup is None or not backup.dumps or not guard.tools.settings.stack.databases:
+        return None
+    kind = deployment.kind if deployment else Kind.OBSERVED
+    changed = await schema_changed(guard.tools, backup)
+    schema = "the schema changed since" if changed else "the schema is the same as then"
+    try:
+        chosen = choose_plan(policy, kind, backup, changed, guard.tools.hands.clock.now())
+    except Refused as error:
+        chosen = f"nothing: {error}"
+    return f"{chosen} (rollback.database: {policy.database}, a deployment {kind}, {schema})"
 
 
 async def choose(guard: Guard, timestamp: object, pull: bool = True) -> Target:
@@ -138,4 +171,5 @@ async def _undo(guard: Guard, wanted: str, actor: str, name: str) -> Request:
         guard.watch.deployment,
         undoes=wanted,
         returning=found.returning,
+        why="what that rollback replaced and what it displaced belong together",
     )

@@ -43,7 +43,7 @@ class Request:
     """A decided rollback.
 
     `running`: the fingerprint of what runs, and its release where it was captured. `undoes`, `returning`: see
-    `Operation`.
+    `Operation`. `why`: this plan and no other, as a sentence.
     """
 
     target: Target
@@ -55,6 +55,7 @@ class Request:
     running: tuple[str, Release | None] = ("", None)
     undoes: str | None = None
     returning: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
 
 
 async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake: Wake) -> Operation:

@@ -12,10 +12,11 @@ from watchdog.backup.backup import Backup
 from watchdog.rollback.foresight import foresee
 from watchdog.rollback.operate import Request
 from watchdog.rollback.operation import KEEPS_DATABASE, KEEPS_RELEASE, Operation
+from watchdog.rollback.outlook import outlook
 from watchdog.rollback.plan import PLANS
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.steps.preflight import free_bytes, lacks, room_for_journal
-from watchdog.rollback.steps.revert import differs
+from watchdog.rollback.steps.revert import differs, surplus
 from watchdog.rollback.target import Target
 
 
@@ -29,20 +30,29 @@ async def printout(hands: Hands, request: Request) -> dict[str, Any]:
         "plan": [step.__name__ for step in PLANS[plan]],
         "release": target.release.id or None,
         "undoes": request.undoes,
+        "why": request.why,
         "backup_chosen": target.backup.timestamp if target.backup else None,
         "backup": target.backup.timestamp if target.backup else None,
         "backup_at": target.backup.at.isoformat() if target.backup else None,
-        "backup_age": _age(hands.clock.now() - target.backup.at) if target.backup else None,
+        "backup_age": age_words(hands.clock.now() - target.backup.at) if target.backup else None,
         "databases": [d.name for d in hands.stack.databases if backup or d.name in request.returning],
         "returning": dict(request.returning),
         "displaces": [asdict(table) for table in displaces],
         "displaces_unknown": unknown,
+        "outlook": await _outlook(hands, backup),
         "files": [] if keeps_release else [str(f.path) for f in target.release.files if differs(f)],
         "images": [] if keeps_release else await _images(hands, target),
         "notes": list(target.notes),
+        "moved_away": [] if keeps_release else [str(p) for p in surplus(hands.stack, target.release)],
         "not_rolled_back": "volumes other than the database's, external services, caches, mail already sent",
         "obstacles": await _obstacles(hands, request, backup),
     }
+
+
+async def _outlook(hands: Hands, backup: Backup | None) -> list[dict[str, Any]]:
+    if backup is None:
+        return []
+    return [asdict(await outlook(hands, backup, database)) for database in hands.stack.databases]
 
 
 async def _images(hands: Hands, target: Target) -> list[dict[str, str | None]]:
@@ -56,7 +66,7 @@ async def _images(hands: Hands, target: Target) -> list[dict[str, str | None]]:
     return images
 
 
-def _age(age: timedelta) -> str:
+def age_words(age: timedelta) -> str:
     """`3 min`, `5.2 h`, `9 days`: how much would be displaced, at a glance."""
     minutes = age.total_seconds() / 60
     if minutes < 120:

@@ -19,6 +19,7 @@ from watchdog.stack import Container, Release, ServiceRelease, Stack
 
 AUTOMATIC = "automatic"
 DAY = timedelta(hours=24)
+SCHEMA_UNKNOWN = "nobody knows the schema of a script's backup: whether what runs fits it, you decide"
 PER_DAY = 2
 """Automatic rollbacks of one stack in 24 h (design rule 7): beyond that a person has to look."""
 
@@ -109,7 +110,9 @@ def database_only_target(
     """
     if backup.release is not None and backup.release.fingerprint == running:
         return Target(release, backup)
-    if not backup.dumps or all(schema == backup.schema(name) for name, schema in live.items()):
+    if not backup.dumps:
+        return Target(release, backup, (SCHEMA_UNKNOWN,))
+    if all(schema == backup.schema(name) for name, schema in live.items()):
         return Target(release, backup)
     unread = sorted(name for name, schema in live.items() if schema is None)
     why = f"the schema of {', '.join(unread)} cannot be read" if unread else "its schema is another one"
@@ -129,13 +132,20 @@ def as_it_runs(stack: Stack, containers: Iterable[Container], at: datetime) -> R
     return Release("", stack.name, at, services, ())
 
 
+def offered(backups: Sequence[Backup], marks: Mapping[str, Mark]) -> list[Backup]:
+    """What a person may choose from, newest first: complete, and of a release that did not fail."""
+    whole = [backup for backup in backups if backup.complete and backup.release is not None]
+    return [b for b in whole if b.release and not _failed(marks.get(b.release.fingerprint))]
+
+
+def _failed(mark: Mark | None) -> bool:
+    return mark is not None and mark.standing is Standing.FAILED
+
+
 def newest_target(backups: Sequence[Backup], marks: Mapping[str, Mark], running: str) -> Target:
     """For a person who names none: the newest complete backup of another release that did not fail."""
-    for backup in backups:
-        if not backup.complete or backup.release is None or backup.release.fingerprint == running:
-            continue
-        mark = marks.get(backup.release.fingerprint)
-        if mark is None or mark.standing is not Standing.FAILED:
+    for backup in offered(backups, marks):
+        if backup.release and backup.release.fingerprint != running:
             return Target(backup.release, backup)
     raise Refused(
         "no backup holds another release than the one that runs; name one with --backup-timestamp to restore "
