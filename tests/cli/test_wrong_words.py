@@ -58,8 +58,8 @@ def test_a_backup_of_a_script_says_no_images_and_is_refused(operator: Operator) 
     (operator.backups / "db_backup_20260101_020000.sql").write_text("SELECT 1;\n")
     done = operator.types("rollback", "--yes", "--backup-timestamp", "20260101_020000")
     assert done.exit_code == 3
-    assert "does not say which images ran" in done.stderr
-    assert "'ops-watchdog backups list'" in done.stderr
+    assert "nobody knows which images ran" in done.stderr
+    assert "--database-only" in done.stderr
 
 
 def test_a_service_without_checks_is_answered_with_those_that_have_some(operator: Operator) -> None:

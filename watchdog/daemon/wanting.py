@@ -16,7 +16,7 @@ from watchdog.deploy.deployment import Kind
 from watchdog.errors import Refused, UsageError
 from watchdog.rollback.operate import Request
 from watchdog.rollback.plan import fitting
-from watchdog.rollback.script_target import require_own_dumps, script_target
+from watchdog.rollback.script_target import compose_of, require_own_dumps, script_target
 from watchdog.rollback.target import (
     Target,
     as_it_runs,
@@ -105,6 +105,7 @@ async def choose(guard: Guard, timestamp: object, pull: bool = True) -> Target:
             target = requested_target(backup)
             await guard.look_now()
             return target
+        compose_of(backup)
         await guard.look_now()
         return await script_target(backup, guard.tools.hands, guard.watch.containers, pull)
     marks = await guard.tools.ledger.marks(guard.name)

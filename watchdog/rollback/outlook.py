@@ -1,4 +1,4 @@
-"""Whom a rollback would meet, and how far it is prepared, for its plan: asked of the server, changing nothing.
+"""Whom a rollback would meet, and how far it is prepared, for its plan: asked of the server, only read.
 
 A server that cannot be asked fails nothing here: what stands against the rollback is told as an obstacle, by
 preflight's own requirements. What would be displaced is told by `foresight`.

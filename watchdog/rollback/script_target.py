@@ -69,15 +69,7 @@ def require_own_dumps(backup: Backup, stack: Stack) -> None:
 
 def _files(backup: Backup, stack: Stack) -> tuple[ConfigFile, ...]:
     """The set's compose file in place of the first one; all others as they lie there now."""
-    path = _compose_file(backup)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise Refused(
-            f"backup {backup.timestamp} was made by a script and {path.name} cannot be read beside it "
-            f"({error.strerror}), so nobody knows which images ran; its database alone comes back with "
-            "--database-only"
-        ) from error
+    content = compose_of(backup)
     found = []
     for number, file in enumerate(defining_files(stack)):
         with contextlib.suppress(OSError):
@@ -85,6 +77,19 @@ def _files(backup: Backup, stack: Stack) -> tuple[ConfigFile, ...]:
     if not found or found[0].path != stack.files[0]:
         found.insert(0, ConfigFile(stack.files[0], content, ORDINARY_MODE, 0, 0))
     return tuple(found)
+
+
+def compose_of(backup: Backup) -> bytes:
+    """The compose file beside the script's dump. Raises `Refused` where there is none."""
+    path = _compose_file(backup)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refused(
+            f"backup {backup.timestamp} was made by a script and {path.name} cannot be read beside it "
+            f"({error.strerror}), so nobody knows which images ran; its database alone comes back with "
+            "--database-only"
+        ) from error
 
 
 def _compose_file(backup: Backup) -> Path:
