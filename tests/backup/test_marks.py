@@ -10,6 +10,7 @@ import pytest
 from tests.backup.sets import ACCOUNT, AT, TS, make, script_set
 from watchdog.backup.backup import Backup, DatabaseDump, Level
 from watchdog.backup.catalogue import catalogue, check_files, find, open_dump
+from watchdog.backup.compress import compress_old
 from watchdog.backup.marks import mark_checked, mark_damaged, mark_script_verified, mark_verified, pin
 from watchdog.backup.policy import BackupPolicy
 from watchdog.backup.retention import expired
@@ -95,6 +96,15 @@ def test_a_scripts_set_that_cron_compressed_after_its_verification_is_unverified
     backup = of_script(tmp_path, suffix=".sql.gz")
     assert (backup.level, backup.complete, backup.pinned) == (Level.UNVERIFIED, False, True)
     assert verified_script(tmp_path).level is Level.VERIFIED
+
+
+def test_a_verified_set_of_a_scripts_stays_so_when_we_compress_it(tmp_path: Path) -> None:
+    pin(verified_script(tmp_path), "shop", True)
+    assert compress_old(tmp_path, BackupPolicy(tmp_path), AT) == (f"db_backup_{SCRIPT_TS}.sql.gz",)
+    found = find(tmp_path, SCRIPT_TS)
+    assert (found.level, found.pinned, found.verified_at) == (Level.VERIFIED, True, LATER)
+    assert found.contents("shop") == ACCOUNT.contents
+    check_files(found)
 
 
 def test_a_scripts_set_can_be_pinned_and_found_damaged_too(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from watchdog.database.restore import restore_beside
 from watchdog.errors import Refused
 
 pytestmark = pytest.mark.engine
-CASES = 200
+CASES = 120
 LEAK = b"\\echo LEAK\n"
 NASTY = (
     b"'", b"''", b'"', b"E'", b"e'", b"U&'", b"b'", b"'\n'", b"\\", b"\\'", b"$$", b"$a$", b"$a", b"a$",

@@ -14,10 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from watchdog.backup.backup import Level
+from watchdog.backup.backup import Backup, Level
 from watchdog.backup.catalogue import catalogue
 from watchdog.backup.files import PARTIAL, disk_errors, open_private, put_in_place, sync
 from watchdog.backup.legacy import legacy_dumps
+from watchdog.backup.marks import mark_compressed
 from watchdog.backup.policy import BackupPolicy
 from watchdog.errors import Corrupt
 
@@ -29,11 +30,18 @@ def compress_old(directory: Path, policy: BackupPolicy, now: datetime) -> tuple[
     """Compress what is older than the policy says; returns the new files' names. Blocks."""
     made: list[str] = []
     for backup in catalogue(directory):
-        if backup.level is not Level.UNVERIFIED or now - backup.at < policy.compress_after:
+        if not _by_script(backup) or now - backup.at < policy.compress_after:
             continue
         plain = [dump for dump in legacy_dumps(directory, backup.timestamp) if dump.suffix == ".sql"]
-        made += [compress_file(dump).name for dump in plain]
+        renamed = {dump.name: compress_file(dump).name for dump in plain}
+        if renamed and backup.has_manifest:
+            mark_compressed(backup, renamed)
+        made += renamed.values()
     return tuple(made)
+
+
+def _by_script(backup: Backup) -> bool:
+    return backup.made_by_script and backup.level is not Level.DAMAGED
 
 
 def compress_file(path: Path) -> Path:

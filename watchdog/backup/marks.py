@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -48,6 +48,20 @@ def mark_script_verified(backup: Backup, stack: str, dumps: Sequence[DatabaseDum
         checked_at=moment,
         verified_at=moment,
         problem="",
+    )
+
+
+def mark_compressed(backup: Backup, renamed: Mapping[str, str]) -> Backup:
+    """A script's dumps have other names and the same content: what is known of them stays true."""
+    files = [replace(file, name=renamed.get(file.name, file.name)) for file in backup.files]
+    sized = [replace(f, size_bytes=(backup.directory / f.name).stat().st_size) for f in files]
+    return _note(
+        backup,
+        level=backup.level,
+        files=_with_checksums(replace(backup, files=tuple(sized))),
+        dumps=tuple(replace(dump, file=renamed.get(dump.file, dump.file)) for dump in backup.dumps),
+        checked_at=backup.checked_at,
+        verified_at=backup.verified_at,
     )
 
 
