@@ -32,6 +32,7 @@ def test_every_copy_of_ours_is_known_again(live: str) -> None:
         "app",
         displaced_name("app", TS),
         "app_restore_20261120_090000_kept",
+        "app_by_hand_20261120_090000",
         "app_restore_of_mine_20261120_090000",
         "my_app_restore_20261120_090000",
         "App_standby_20261120_090000",

@@ -145,12 +145,13 @@ def _base(name: str) -> str:
 
 
 def _database(dump: DatabaseDump, place: _Place, user: str, properties: Sequence[str]) -> str:
+    # `by_hand`: a copy of ours (`database.names`) would be dropped by a running daemon as left over
     base, role, control = shlex.quote(_base(dump.name)), _role(user), _control(dump)
     settings = "\n".join(f"{statement};" for statement in properties)
     return f"""\
 # Database {dump.name}: restore it beside the live one, then exchange the names.
 {place.before}live={shlex.quote(dump.name)}
-side={base}_restore_$now
+side={base}_by_hand_$now
 displaced={base}_pre_rollback_$now
 {place.run}createdb {role} --maintenance-db={control} --template=template0 {_like(dump)} "$side"
 zstd --decompress --stdout {shlex.quote(dump.file)} |
