@@ -11,6 +11,7 @@ import pytest
 from tests.database.test_restore import dumped
 from tests.postgres_server import PASSWORD, Server, each_major, pieces, start
 from watchdog.adapters import postgres_external
+from watchdog.adapters import postgres_tools as tools
 from watchdog.adapters.postgres_external import fitting, installed
 from watchdog.clock import SystemClock
 from watchdog.database import Swap, displaced_name, restore_beside, side_name, swap, unfence
@@ -33,7 +34,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """This host has nothing but docker and a shell, and whatever comes to lie here."""
     directory = tmp_path / "bin"
     directory.mkdir()
-    for name in ("docker", "sh", "mktemp", "cat", "rm"):
+    for name in ("docker", "sh", "stat", "mktemp", "rm", "df", "tail", "cat"):
         (directory / name).symlink_to(shutil.which(name) or name)
     monkeypatch.setattr(postgres_external, "INSTALLATIONS", ())
     monkeypatch.setenv("PATH", str(directory))
@@ -50,7 +51,7 @@ def lend_tools(server: Server, directory: Path) -> None:
 
     A file of this host they do not see: pg_restore reads from its standard input only.
     """
-    no_file = '[ "$1" = --list ] && exit 1'
+    no_file = f'case "$*" in *{tools.ARCHIVE}) exit {tools.NO_FILE} ;; esac'
     inside = "docker exec --interactive --env PGHOST --env PGPORT --env PGPASSWORD --env PGAPPNAME"
     for name in ("pg_dump", "pg_restore", "psql", "pg_dumpall"):
         (directory / name).write_text(

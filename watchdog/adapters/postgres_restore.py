@@ -1,8 +1,7 @@
-"""Loads a custom-format archive through PostgreSQL's own pg_restore, which reads it from a stream.
+"""Loads a custom-format archive through PostgreSQL's own pg_restore, by two jobs where they can have a file.
 
-Called by `postgres.PostgresCluster`. The rows come in one stream and are stored nowhere on their way; what
-follows them (indexes, constraints, triggers) is made by several jobs at once, for which pg_restore wants a
-file: it gets the archive's first part, since all that is not rows stands there.
+Called by `postgres.PostgresCluster`. Measured on 700 MB: what is piped into one pg_restore takes nearly
+twice as long as what two jobs read from a file, 1.5 s of writing it included.
 """
 
 from __future__ import annotations
@@ -14,34 +13,26 @@ from watchdog.adapters.postgres_words import check
 from watchdog.adapters.process import Finished
 from watchdog.database.ports import Dump
 
-FIRST_PART_BYTES = 16 * 1024 * 1024
-"""The table of contents takes 1.5 KiB a table (measured: 4,000 of them, 6 MB)."""
-
 Feed = Callable[[Sequence[str], AsyncIterator[bytes]], Awaitable[Finished]]
 """Runs a tool to its end where those of this server are run, with this input."""
 
 
 async def restore_archive(feed: Feed, user: str, database: str, dump: Dump, *, jobs: bool) -> None:
     """Into an existing, empty database. Raises `StepFailed` at the first error, and what `dump` raises."""
-    if not jobs:
-        check("pg_restore", database, await feed(tools.pg_restore(user, database), dump()))
-        return
-    first = bytearray()
-    loading = tools.pg_restore(user, database, *tools.WITH_ROWS)
-    check("pg_restore", database, await feed(loading, _noting(dump(), first)))
-    following = tools.pg_restore(user, database, *tools.AFTER_ROWS)
-    finished = await feed([*following, tools.JOBS, tools.ARCHIVE], _once(first))
-    if finished.exit_code == tools.NO_CONTENTS:
-        finished = await feed(following, dump())
-    check("pg_restore", database, finished)
+    tool = tools.pg_restore(user, database)
+    if jobs:
+        finished = await feed([*tool, tools.JOBS, tools.ARCHIVE], _ended(dump()))
+        if finished.exit_code != tools.NO_FILE:
+            check("pg_restore", database, finished)
+            return
+    check("pg_restore", database, await feed(tool, dump()))
 
 
-async def _noting(chunks: AsyncIterator[bytes], first: bytearray) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        if len(first) < FIRST_PART_BYTES:
-            first += chunk
-        yield chunk
-
-
-async def _once(data: bytearray) -> AsyncIterator[bytes]:
-    yield bytes(data)
+async def _ended(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in chunks:
+            yield chunk
+        yield tools.END
+    finally:
+        if (close := getattr(chunks, "aclose", None)) is not None:
+            await close()

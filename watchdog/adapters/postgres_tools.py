@@ -19,10 +19,10 @@ JOBS = "--jobs=2"
 """Indexes built at once. Each sorts in `maintenance_work_mem`."""
 ARCHIVE = "/proc/self/fd/3"
 """What `seekable` makes of the standard input: several jobs want a file."""
-NO_CONTENTS = 75
-"""The exit code of `seekable` where nothing can be read from such a file: EX_TEMPFAIL."""
-WITH_ROWS = ("--section=pre-data", "--section=data")
-AFTER_ROWS = ("--section=post-data",)
+END = b"ops-watchdog: end"
+"""What follows the archive there. pg_restore never reads so far."""
+NO_FILE = 75
+"""The exit code of `seekable` where there is no room for a file, or its end is missing: EX_TEMPFAIL."""
 LOADING = {"synchronous_commit": "off", "maintenance_work_mem": "128MB"}
 """Settings for the sessions that restore. A lost side database is made again; and the server's default of
 64 MB sorts a million rows on disk, while more than this twice might be more than a small container has."""
@@ -91,20 +91,24 @@ def in_large_reads(tool: Sequence[str]) -> list[str]:
 
 
 def seekable(tool: Sequence[str]) -> list[str]:
-    """A tool that finds the beginning of an archive, fed through standard input, in the file descriptor 3.
+    """A tool that finds an archive, fed through standard input and followed by `END`, as `ARCHIVE`.
 
-    The file has no name any more when the tool starts: whatever is killed, nothing is left over.
+    The file has no name: whatever is killed, nothing is left over. It lies on a disk, never in memory, and
+    takes a third of the free room at most. Where the input breaks off the tool is not started: a killed
+    `docker exec` looks like the end of input, and the next try may be under way by then.
     """
     return ["sh", "-c", _SEEKABLE, "sh", *tool]
 
 
 _SEEKABLE = f"""\
-file=$(mktemp || mktemp -p /dev/shm) || exit {NO_CONTENTS}
+[ "$(stat -f -c %T /var/tmp)" != tmpfs ] && file=$(mktemp -p /var/tmp) || exit {NO_FILE}
 exec 3>"$file"
 rm "$file"
-cat >&3 && "$1" --list /proc/self/fd/3 </dev/null >/dev/null || exit {NO_CONTENTS}
+free=$(df -P -k /var/tmp | tail -n 1 | {{ read -r _ _ _ free _; echo "$free"; }})
+(ulimit -f $((free * 2 / 3)) && cat >&3) || exit {NO_FILE}
+[ "$(tail -c {len(END)} {ARCHIVE})" = "{END.decode()}" ] || exit {NO_FILE}
 exec "$@" </dev/null"""
-"""`--list` reads the table of contents to its end; /dev/shm is there where a container is read-only."""
+"""`df` counts KiB, `ulimit -f` half of them."""
 
 
 def pg_restore(user: str, database: str, *more: str) -> list[str]:

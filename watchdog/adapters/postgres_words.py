@@ -29,7 +29,7 @@ _IGNORED = re.compile(r"^pg_restore: warning: errors ignored on restore: (\d+)$"
 _UNKNOWN_TIMEOUT = 'ERROR:  unrecognized configuration parameter "transaction_timeout"'
 _NO_SUCH_CONTAINER = ("No such container", "is not running", "Cannot connect to the Docker daemon")
 _REMEDIES = (
-    ("No space left on device", "make room on the server's data volume"),
+    ("No space left on device|could not extend file", "make room on the server's data volume"),
     (
         r"invalid command \\",
         r"a dump with \restrict needs a psql that knows it (since 13.22, 14.19, 15.14, 16.10 and 17.6): "
