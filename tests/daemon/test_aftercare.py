@@ -259,7 +259,7 @@ async def test_one_that_a_person_dropped_is_let_go(ward: Ward) -> None:
 STAGES = ("opened_at", "accounted_at", "dumped_at", "proved_at", "gone_at")
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", ["accounted_at", "dumped_at", "gone_at"])
 async def test_a_process_that_dies_before_a_stage_is_written_down_repeats_it(ward: Ward, stage: str) -> None:
     """The stage was carried out, and the next process knows nothing of it."""
     await ward.roll_back()
