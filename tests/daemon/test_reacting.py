@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,8 +15,9 @@ from watchdog.daemon.reacting import react
 from watchdog.deploy.deployment import Phase
 from watchdog.health.check import Answer
 from watchdog.rollback.operation import Operation, Outcome
-from watchdog.rollback.policy import Mode, RollbackPolicy
+from watchdog.rollback.policy import DatabasePolicy, Mode, RollbackPolicy
 from watchdog.rollback.target import AUTOMATIC
+from watchdog.stack import Database
 
 NOT_ROLLED_BACK = "deployment failed and was not rolled back"
 
@@ -132,3 +134,11 @@ async def test_a_decided_rollback_waits_until_docker_answers(house: House) -> No
     house.engine.unreachable = False
     await house.handled(guard, LOOK)
     assert (await house.heard("rollback_ended"))["outcome"] == Outcome.SUCCEEDED
+
+
+async def test_a_database_that_never_goes_back_needs_no_backup(house: House) -> None:
+    house.stack = replace(house.stack, databases=(Database("database", "shop", "shop"),))
+    house.rollback = RollbackPolicy(mode=Mode.NOTIFY, database=DatabasePolicy.NEVER)
+    guard = await house.adopted()
+    await failing(house, guard)
+    assert "(keep database)" in (await house.heard("not_rolled_back"))["reason"]

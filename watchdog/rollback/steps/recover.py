@@ -28,7 +28,8 @@ def needs_recovery(stack: Stack, containers: Iterable[Container], target: Releas
 async def recover_database_service(run: Run) -> dict[str, Any]:
     """Facts: `recovered`, the services. Raises `Unreachable` until they answer: the machine asks again."""
     services = sorted(s.service for s in run.target.services if s.service in run.stack.database_services)
-    await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT)
+    if services:  # none named would mean all of them
+        await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT)
     for database in run.stack.databases:
         cluster = await cluster_of(run, database)
         async with cluster.connect(control_database([database.name])) as session:
