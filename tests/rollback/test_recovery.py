@@ -122,6 +122,8 @@ async def test_a_database_that_is_gone_is_made_again_and_an_empty_one_is_displac
     assert server.sql(empty, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
     [step] = [s for s in await world.ledger.steps(operation.id) if s.step == "restore_database"]
     assert step.facts["placeholders"] == [name]
+    told = (await world.ledger.pending_alerts())[-1].text
+    assert f"Database {name} did not exist any more: what was displaced is empty." in told
 
 
 @pytest.mark.engine

@@ -161,6 +161,7 @@ async def test_a_displaced_database_that_is_gone_is_refused_before_anything_stop
     operation = await undone(world, scene.rolled_back)
     assert operation.outcome is Outcome.REFUSED
     assert f"database {former}, which would come back, does not exist" in operation.detail
+    assert f"pre_rollback_{former[-15:]}.dump.zst" in operation.detail
     assert rows(world) == {BACKED_UP, AFTER}
     assert world.clusters.server.databases(name) == {name: True}
 

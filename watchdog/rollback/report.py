@@ -68,6 +68,7 @@ def finished(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence
         ADVICE.get(operation.outcome, ""),
         *todo,
         *_displaced_lines(operation, displaced(steps)),
+        *_ground_lines(steps),
     ]
     text = "\n".join(part for part in parts if part)
     title = f"rollback {operation.outcome} after {seconds:.1f} s"
@@ -78,6 +79,16 @@ def finished(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence
 def _displaced_lines(operation: Operation, former: Facts) -> list[str]:
     what = "What was live before the undo is" if operation.undoes else "Rows written after the backup are"
     return [f"{what} kept in database {name}." for name in former.values()]
+
+
+def _ground_lines(steps: tuple[StepRecord, ...]) -> list[str]:
+    """What the server had lost and got back (see `steps.ground`)."""
+    roles = [role for step in steps for role in step.facts.get("created_roles", ())]
+    gone = [name for step in steps for name in step.facts.get("placeholders", ())]
+    lines = [f"Database {name} did not exist any more: what was displaced is empty." for name in gone]
+    if roles:
+        lines.append(f"Roles that were missing were created as the backup has them: {', '.join(roles)}.")
+    return lines
 
 
 def _fields(operation: Operation) -> tuple[tuple[str, str], ...]:

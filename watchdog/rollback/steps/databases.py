@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from watchdog.backup.backup import Backup
+from watchdog.backup.displaced_dump import displaced_dump_name
 from watchdog.clock import timestamp
 from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
 from watchdog.database.leftovers import find_copies, spared
@@ -18,6 +19,9 @@ from watchdog.database.ports import Cluster
 from watchdog.database.swap import Swap
 from watchdog.rollback.run import Hands, Run
 from watchdog.stack import Database
+
+TIMESTAMP_SHAPE = "YYYYMMDD_HHMMSS"
+"""What every displaced database's name ends with: its rollback's moment."""
 
 
 async def obstacles(hands: Hands, operation: str, backup: Backup | None = None) -> tuple[str, ...]:
@@ -61,7 +65,7 @@ async def obstacles_to_return(run: Run) -> tuple[str, ...]:
         cluster = await run.hands.clusters.of(database, run.operation.id)
         for name in (database.name, returning):
             facts = await inspect(cluster, name, inside)
-            found += [_missing(name, database)] if facts is None else blockers(facts, facts.size_bytes)
+            found += [_missing(run, name, database)] if facts is None else blockers(facts, facts.size_bytes)
     return tuple(found)
 
 
@@ -103,8 +107,12 @@ def _gone(database: Database) -> str:
     return f"database {database.name} does not exist on {database.server}"
 
 
-def _missing(name: str, database: Database) -> str:
+def _missing(run: Run, name: str, database: Database) -> str:
+    if name == database.name:
+        return _gone(database)
+    several = database.name if len(run.stack.databases) > 1 else None
+    dump = displaced_dump_name(name[-len(TIMESTAMP_SHAPE) :], several)
     return (
-        f"database {name}, which would come back, does not exist on {database.server} any more; "
-        f"its dump lies with the backups (pre_rollback_…)"
+        f"database {name}, which would come back, does not exist on {database.server} any more; its rows are "
+        f"in {dump} beside the backups, where it was dumped before it was dropped"
     )
