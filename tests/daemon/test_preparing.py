@@ -130,8 +130,8 @@ async def test_a_backup_that_proves_to_be_none_is_alerted_and_never_a_target_aga
     assert "public.users" in (await house.heard("standby_failed"))["reason"]
     [alert] = [a for a in await house.alerts() if a.title == "the standby copy could not be made"]
     assert (alert.level, "public.users" in alert.text) == ("critical", True)
-    assert the_backup(house).level is Level.DAMAGED
     await house.standbys.settle(the_backup(house).timestamp)
+    assert the_backup(house).level is Level.DAMAGED
     assert house.copies() == set()
     command.exit(0)
     assert (await house.heard("command_ended"))["exit_code"] == 0, "the deployment goes on"

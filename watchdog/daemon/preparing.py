@@ -102,8 +102,9 @@ class Preparer:
             guard.tell("standby_started", backup=backup.timestamp)
             await prepare(hands, backup)
         except Corrupt as error:
-            await asyncio.to_thread(mark_damaged, backup, guard.name, str(error))
             await self._failed(hands, Level.CRITICAL, USELESS, backup.timestamp, error)
+            with contextlib.suppress(WatchdogError):  # told already
+                await asyncio.to_thread(mark_damaged, backup, guard.name, str(error))
         except WatchdogError as error:
             await self._failed(hands, Level.WARNING, SLOWER, backup.timestamp, error)
         else:

@@ -48,6 +48,7 @@ class Standbys:
         if former is not None:
             former.cancel()
         self._task = asyncio.create_task(_after(former, work), name=f"standby {timestamp}")
+        self._task.add_done_callback(_log_fault)
 
     async def settle(self, timestamp: str) -> None:
         """Return once nobody else works on a copy: this backup's is waited for, another's is cut.
@@ -75,6 +76,12 @@ async def _after(former: asyncio.Task[None] | None, work: Coroutine[Any, Any, No
         await work
     finally:
         work.close()
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    """A fault of ours: whoever waits for the copy finds none, and restores for himself."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("standby_broke_off", exc_info=error)
 
 
 async def make_way(hands: Hands, timestamp: str) -> None:
