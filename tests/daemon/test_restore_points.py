@@ -15,8 +15,9 @@ from watchdog.backup.backup import Backup, Level
 from watchdog.backup.catalogue import catalogue, find
 from watchdog.backup.manifest import to_json
 from watchdog.backup.marks import mark_damaged
+from watchdog.daemon.client import Caller
 from watchdog.daemon.guard import Guard
-from watchdog.daemon.requests import REQUESTS, Caller
+from watchdog.daemon.requests import REQUESTS
 from watchdog.errors import Corrupt, Refused, UsageError
 from watchdog.rollback.script_target import SCHEMA, TAGS
 

@@ -16,7 +16,7 @@ from watchdog.errors import ConfigError, Refused, UsageError, WatchdogError
 
 if TYPE_CHECKING:  # imported where they are needed: a command that only talks to the daemon starts fast
     from watchdog.app import Application
-    from watchdog.daemon.requests import Caller
+    from watchdog.daemon.client import Caller
     from watchdog.settings.build import StackSettings
     from watchdog.settings.load import Configuration
 
@@ -139,7 +139,7 @@ class SocketLine:
 
 
 def _myself() -> Caller:
-    from watchdog.daemon.requests import Caller
+    from watchdog.daemon.client import Caller
 
     uid = os.getuid()
     with contextlib.suppress(KeyError):

@@ -21,8 +21,9 @@ from typing import Any
 
 import structlog
 
+from watchdog.daemon.client import Caller
 from watchdog.daemon.guard import Guard
-from watchdog.daemon.requests import REQUESTS, Caller
+from watchdog.daemon.requests import REQUESTS
 from watchdog.errors import Refused, UsageError, WatchdogError
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,7 @@ MODE = 0o660
 
 
 class Connection:
-    """One client. Fulfils `requests.Channel`."""
+    """One client. Fulfils `client.Channel`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader

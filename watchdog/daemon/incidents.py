@@ -23,7 +23,7 @@ from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.salvage import salvage, stems
 
 if TYPE_CHECKING:  # it takes this module's functions up
-    from watchdog.daemon.requests import Arguments, Caller, Channel
+    from watchdog.daemon.client import Arguments, Caller, Channel
 
 BLOCK_BYTES = 256 * 1024
 """A message to the client holds so much of a file; the next one waits for its answer."""

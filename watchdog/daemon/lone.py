@@ -10,9 +10,10 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from watchdog.daemon.client import Caller
 from watchdog.daemon.messages import Hint
 from watchdog.daemon.post import Post
-from watchdog.daemon.requests import ACTING, REQUESTS, Caller
+from watchdog.daemon.requests import ACTING, REQUESTS
 from watchdog.daemon.tools import Workshop
 from watchdog.errors import UsageError
 from watchdog.settings.build import StackSettings

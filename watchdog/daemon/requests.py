@@ -2,75 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from watchdog.daemon import incidents, restore_points
+from watchdog.daemon.client import Arguments, Caller, Channel, RemoteCommand
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.offering import offer
 from watchdog.daemon.status import status
 from watchdog.daemon.wanting import decide, unattended
 from watchdog.deploy.caller import caller as process
 from watchdog.deploy.command import shown
-from watchdog.errors import UsageError, WatchdogError
+from watchdog.errors import UsageError
 from watchdog.rollback.operation import Operation
 from watchdog.rollback.printout import printout
-
-END_LIMIT = timedelta(seconds=30)
-"""The client sends TERM and, 5 s later, KILL; one that is itself stopped must not hold up a rollback."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: process, numeric user and its name."""
-
-    pid: int
-    uid: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"user {self.name} (uid {self.uid})"
-
-
-class Channel(Protocol):
-    """The way to the client while its request is carried out."""
-
-    def send(self, message: Mapping[str, Any]) -> None: ...
-
-    async def receive(self) -> dict[str, Any] | None:
-        """The client's next line; None once it is gone."""
-        ...
-
-
-class RemoteCommand:
-    """The command of a deployment, which runs in the client's terminal. Fulfils `daemon.tools.Command`."""
-
-    def __init__(self, argv: tuple[str, ...], channel: Channel) -> None:
-        self.argv = argv
-        self._channel = channel
-        self._answer: asyncio.Task[dict[str, Any] | None] | None = None
-
-    async def run(self) -> int:
-        """Cancelled, it is heard all the same: `end` has to know when nothing is left."""
-        self._channel.send({"run": True})
-        self._answer = asyncio.create_task(self._channel.receive())
-        answer = await asyncio.shield(self._answer)
-        if answer is None:
-            raise WatchdogError("the terminal that ran the deployment command is gone")
-        if not isinstance(code := answer.get("ended"), int):
-            raise WatchdogError(str(answer.get("failed", "the deployment command could not be run")))
-        return code
-
-    async def end(self) -> None:
-        self._channel.send({"end": True})
-        if self._answer is not None:
-            await asyncio.wait({self._answer}, timeout=END_LIMIT.total_seconds())
-
-
-Arguments = Mapping[str, Any]
 
 
 async def ping(_guard: Guard | None, _arguments: Arguments, _channel: Channel, caller: Caller) -> Any:

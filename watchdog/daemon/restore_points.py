@@ -20,7 +20,7 @@ from watchdog.errors import Refused
 from watchdog.rollback.verification import verify
 
 if TYPE_CHECKING:  # it takes this module's functions up
-    from watchdog.daemon.requests import Arguments, Caller, Channel
+    from watchdog.daemon.client import Arguments, Caller, Channel
 
 
 async def verify_backup(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
