@@ -34,7 +34,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """This host has nothing but docker and a shell, and whatever comes to lie here."""
     directory = tmp_path / "bin"
     directory.mkdir()
-    for name in ("docker", "sh", "stat", "mktemp", "rm", "df", "tail", "cat"):
+    for name in ("docker", "sh", "mktemp", "rm", "tail", "cat"):
         (directory / name).symlink_to(shutil.which(name) or name)
     monkeypatch.setattr(postgres_external, "INSTALLATIONS", ())
     monkeypatch.setenv("PATH", str(directory))
@@ -51,7 +51,7 @@ def lend_tools(server: Server, directory: Path) -> None:
 
     A file of this host they do not see: pg_restore reads from its standard input only.
     """
-    no_file = f'case "$*" in *{tools.ARCHIVE}) exit {tools.NO_FILE} ;; esac'
+    no_file = f'case "$*" in *{tools.ARCHIVE}) exit {tools.NO_CONTENTS} ;; esac'
     inside = "docker exec --interactive --env PGHOST --env PGPORT --env PGPASSWORD --env PGAPPNAME"
     for name in ("pg_dump", "pg_restore", "psql", "pg_dumpall"):
         (directory / name).write_text(

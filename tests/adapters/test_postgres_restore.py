@@ -1,8 +1,7 @@
-"""An archive reaches pg_restore whole: as a file for two jobs where that is possible, else as a stream."""
+"""An archive reaches pg_restore whole: its rows as a stream, the rest by two jobs where that is possible."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from tests.postgres_server import pieces
 from watchdog.adapters import postgres_tools as tools
-from watchdog.adapters.postgres_restore import restore_archive
+from watchdog.adapters.postgres_restore import FIRST_PART_BYTES, restore_archive
 from watchdog.adapters.process import Finished, run
 from watchdog.errors import StepFailed
 
@@ -32,28 +31,31 @@ class Fed:
         return Finished(self.exit_codes.pop(0), "", "pg_restore: error: no")
 
 
-async def test_two_jobs_read_the_archive_from_a_file() -> None:
-    fed = Fed(0)
+async def test_what_follows_the_rows_is_made_by_two_jobs_from_the_archives_first_part() -> None:
+    archive, fed = b"contents" + bytes(FIRST_PART_BYTES * 2), Fed(0, 0)
+    await restore_archive(fed, "shop", "app", lambda: pieces(archive), jobs=True)
+    assert fed.tools == [tools.WITH_ROWS, (*tools.AFTER_ROWS, tools.JOBS, tools.ARCHIVE)]
+    whole, first = fed.inputs
+    assert whole == archive
+    assert first == archive[: len(first) - len(tools.END)] + tools.END
+    assert FIRST_PART_BYTES < len(first) < FIRST_PART_BYTES + 100_000
+
+
+async def test_where_the_first_part_does_not_do_the_whole_archive_is_read_again() -> None:
+    fed = Fed(0, tools.NO_CONTENTS, 0)
     await restore_archive(fed, "shop", "app", lambda: pieces(b"archive"), jobs=True)
-    assert fed.tools == [(tools.JOBS, tools.ARCHIVE)]
-    assert fed.inputs == [b"archive" + tools.END]
+    assert fed.tools[2] == tools.AFTER_ROWS
+    assert fed.inputs[2] == b"archive"
 
 
-async def test_where_there_can_be_no_file_the_archive_comes_as_a_stream() -> None:
-    fed = Fed(tools.NO_FILE, 0)
-    await restore_archive(fed, "shop", "app", lambda: pieces(b"archive"), jobs=True)
-    assert fed.tools[1] == ()
-    assert fed.inputs[1] == b"archive"
-
-
-async def test_where_jobs_are_not_allowed_it_is_a_stream_at_once() -> None:
+async def test_where_jobs_are_not_allowed_everything_comes_in_one_stream() -> None:
     fed = Fed(0)
     await restore_archive(fed, "shop", "app", lambda: pieces(b"archive"), jobs=False)
     assert (fed.tools, fed.inputs) == ([()], [b"archive"])
 
 
-@pytest.mark.parametrize("exit_codes", [(1,), (tools.NO_FILE, 1)])
-async def test_a_restore_that_fails_is_not_tried_again(exit_codes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("exit_codes", [(1,), (0, 1), (0, tools.NO_CONTENTS, 1)])
+async def test_stops_at_the_first_part_that_fails(exit_codes: tuple[int, ...]) -> None:
     fed = Fed(*exit_codes)
     with pytest.raises(StepFailed, match="pg_restore of app failed"):
         await restore_archive(fed, "shop", "app", lambda: pieces(b"archive"), jobs=True)
@@ -69,35 +71,35 @@ async def test_large_reads_lose_nothing_and_the_tools_exit_code_counts() -> None
     assert failed.exit_code == 7
 
 
-SHOW = ["sh", "-c", 'cat "$1" "$1"; readlink "$1"; exit 7', "sh", tools.ARCHIVE]
+TOOL = """\
+#!/bin/sh
+[ "$1" = --list ] && exec grep -q archive "$2"
+cat "$1" "$1"; readlink "$1"; exit 7
+"""
 
 
-async def test_a_tool_finds_its_input_in_a_file_that_has_no_name() -> None:
-    """Several jobs can open it, each from its beginning, and it is gone with the last of them."""
+@pytest.fixture
+def tool(tmp_path: Path) -> list[str]:
+    """Lists, as pg_restore does, what holds the word archive; otherwise it reads its file twice."""
+    script = tmp_path / "tool"
+    script.write_text(TOOL)
+    script.chmod(0o700)
+    return [str(script), tools.ARCHIVE]
+
+
+@pytest.mark.parametrize("directory", ["/tmp", "/nowhere"])
+async def test_a_tool_finds_its_input_in_a_file_that_has_no_name(tool: list[str], directory: str) -> None:
+    """Several jobs can open it; where the usual directory cannot be written, it lies in /dev/shm."""
     whole = b"archive;" + tools.END
-    finished = await run(tools.seekable(SHOW), timeout=SOON, stdin=pieces(whole, 5))
+    finished = await run(
+        tools.seekable(tool), timeout=SOON, env={"TMPDIR": directory}, stdin=pieces(whole, 5)
+    )
     assert finished.stdout.startswith((whole * 2).decode())
     assert finished.stdout.endswith(" (deleted)\n")
     assert finished.exit_code == 7
 
 
-@pytest.mark.parametrize("broken_off", [b"", b"archive;", b"archive;" + tools.END[:-1]])
-async def test_a_tool_whose_input_breaks_off_is_not_started(broken_off: bytes) -> None:
-    finished = await run(tools.seekable(SHOW), timeout=SOON, stdin=pieces(broken_off))
-    assert (finished.exit_code, finished.stdout) == (tools.NO_FILE, "")
-
-
-@pytest.mark.parametrize(
-    ("program", "says"),
-    [("df", "printf 'x\\nnone 9 9 3 1%% /\\n'"), ("stat", "echo tmpfs"), ("mktemp", "exit 1")],
-    ids=["no room", "in memory", "read-only"],
-)
-async def test_a_file_takes_no_room_that_others_need(tmp_path: Path, program: str, says: str) -> None:
-    """3 KiB are free: one of them may be taken."""
-    (tmp_path / program).write_text(f"#!/bin/sh\n{says}\n")
-    (tmp_path / program).chmod(0o700)
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    finished = await run(
-        tools.seekable(SHOW), timeout=SOON, env={"PATH": path}, stdin=pieces(bytes(2000) + tools.END)
-    )
-    assert (finished.exit_code, finished.stdout) == (tools.NO_FILE, "")
+@pytest.mark.parametrize("unusable", [b"", b"archive;", b"archive;" + tools.END[:-1], b"arch" + tools.END])
+async def test_a_tool_whose_input_breaks_off_is_not_started(tool: list[str], unusable: bytes) -> None:
+    finished = await run(tools.seekable(tool), timeout=SOON, stdin=pieces(unusable))
+    assert (finished.exit_code, finished.stdout) == (tools.NO_CONTENTS, "")

@@ -126,8 +126,10 @@ async def until_nothing_works_inside(server: Server) -> None:
 
 async def end(restoring: asyncio.Task[None], kill: bool, killed: asyncio.Event) -> None:
     if kill:
-        [client] = clients_of_ours()
-        os.kill(client, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while not (clients := clients_of_ours()):  # its name shows a moment after its start
+            assert time.monotonic() < deadline, "nothing feeds pg_restore"
+        os.kill(clients[0], signal.SIGKILL)
         killed.set()
         with pytest.raises(StepFailed):
             await restoring

@@ -20,9 +20,11 @@ JOBS = "--jobs=2"
 ARCHIVE = "/proc/self/fd/3"
 """What `seekable` makes of the standard input: several jobs want a file."""
 END = b"ops-watchdog: end"
-"""What follows the archive there. pg_restore never reads so far."""
-NO_FILE = 75
-"""The exit code of `seekable` where there is no room for a file, or its end is missing: EX_TEMPFAIL."""
+"""What follows the archive's first part there. pg_restore never reads so far."""
+NO_CONTENTS = 75
+"""The exit code of `seekable` where there is no file, or not the whole table of contents: EX_TEMPFAIL."""
+WITH_ROWS = ("--section=pre-data", "--section=data")
+AFTER_ROWS = ("--section=post-data",)
 LOADING = {"synchronous_commit": "off", "maintenance_work_mem": "128MB"}
 """Settings for the sessions that restore. A lost side database is made again; and the server's default of
 64 MB sorts a million rows on disk, while more than this twice might be more than a small container has."""
@@ -91,24 +93,22 @@ def in_large_reads(tool: Sequence[str]) -> list[str]:
 
 
 def seekable(tool: Sequence[str]) -> list[str]:
-    """A tool that finds an archive, fed through standard input and followed by `END`, as `ARCHIVE`.
+    """A tool that finds an archive's first part, fed through standard input and ended by `END`, in `ARCHIVE`.
 
-    The file has no name: whatever is killed, nothing is left over. It lies on a disk, never in memory, and
-    takes a third of the free room at most. Where the input breaks off the tool is not started: a killed
-    `docker exec` looks like the end of input, and the next try may be under way by then.
+    The file has no name: whatever is killed, nothing is left over. Where the input breaks off the tool is not
+    started: a killed `docker exec` looks like the end of input, and the next try may be under way by then.
     """
     return ["sh", "-c", _SEEKABLE, "sh", *tool]
 
 
 _SEEKABLE = f"""\
-[ "$(stat -f -c %T /var/tmp)" != tmpfs ] && file=$(mktemp -p /var/tmp) || exit {NO_FILE}
+file=$(mktemp || mktemp -p /dev/shm) || exit {NO_CONTENTS}
 exec 3>"$file"
 rm "$file"
-free=$(df -P -k /var/tmp | tail -n 1 | {{ read -r _ _ _ free _; echo "$free"; }})
-(ulimit -f $((free * 2 / 3)) && cat >&3) || exit {NO_FILE}
-[ "$(tail -c {len(END)} {ARCHIVE})" = "{END.decode()}" ] || exit {NO_FILE}
+cat >&3 && [ "$(tail -c {len(END)} {ARCHIVE})" = "{END.decode()}" ] || exit {NO_CONTENTS}
+"$1" --list {ARCHIVE} </dev/null >/dev/null || exit {NO_CONTENTS}
 exec "$@" </dev/null"""
-"""`df` counts KiB, `ulimit -f` half of them."""
+"""`--list` reads the table of contents to its end; /dev/shm is there where a container is read-only."""
 
 
 def pg_restore(user: str, database: str, *more: str) -> list[str]:
