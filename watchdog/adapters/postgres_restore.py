@@ -16,7 +16,7 @@ from watchdog.adapters.process import Finished
 from watchdog.database.ports import Dump
 
 FIRST_PART_BYTES = 16 * 1024 * 1024
-"""The table of contents of 4,000 tables takes 3 MB."""
+"""The table of contents of 4,000 tables with a sequence and a key each takes 5.7 MB (measured)."""
 
 Feed = Callable[[Sequence[str], AsyncIterator[bytes]], Awaitable[Finished]]
 """Runs a tool to its end where those of this server are run, with this input."""

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from demo.stage import alone
 from rich.console import Console
 
-from bench.database import backup, memory
+from bench.database import accounting, backup, memory, restore, swap
 from bench.database.subject import SCALE, prepared
 from bench.limits import as_json, exit_code, show
 
-MEASURES = (memory.measure, backup.measure)
+MEASURES = (memory.measure, backup.measure, restore.measure, swap.measure, accounting.measure)
 """A module for each measured thing: `measure(subject, rounds, console)` returns its limits."""
 ROUNDS = 3
 

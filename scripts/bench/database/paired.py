@@ -13,13 +13,18 @@ Times = Mapping[str, Sequence[float]]
 
 
 def in_turns(
-    what: str, alternatives: Mapping[str, Callable[[], object]], rounds: int, console: Console
+    what: str,
+    alternatives: Mapping[str, Callable[[], object]],
+    rounds: int,
+    console: Console,
+    before: Callable[[], object] = lambda: None,
 ) -> Times:
-    """Each alternative once a round, in another order each time."""
+    """Each alternative once a round, in another order each time; `before` each, its time not counted."""
     times: dict[str, list[float]] = {name: [] for name in alternatives}
     order = list(alternatives)
     for number in range(rounds):
         for name in order[number % len(order) :] + order[: number % len(order)]:
+            before()
             begin = time.monotonic()
             alternatives[name]()
             times[name].append(time.monotonic() - begin)

@@ -27,6 +27,7 @@ from watchdog.stack import Container, Database, Stack
 
 PROJECT = "ops-watchdog-bench"
 USER = "shop"
+PASSWORD = "bench"
 NAME = "shop"
 SCALE = 2
 """About 700 MB."""
@@ -35,7 +36,7 @@ services:
   database:
     image: {DATABASE_IMAGE}
     labels: {{ops-watchdog.demo: "true"}}
-    environment: {{POSTGRES_USER: {USER}, POSTGRES_PASSWORD: bench, POSTGRES_DB: {NAME}}}
+    environment: {{POSTGRES_USER: {USER}, POSTGRES_PASSWORD: {PASSWORD}, POSTGRES_DB: {NAME}}}
 """
 
 
@@ -56,9 +57,14 @@ class Subject:
         database = Database("database", NAME, USER)
         return Stack(NAME, PROJECT, self.root, (self.compose,), databases=(database,))
 
+    @property
+    def site(self) -> InContainer:
+        return InContainer(self.container, self.docker_host)
+
     def cluster(self, operation: str = "bench") -> PostgresCluster:
-        site = InContainer(self.container, self.docker_host)
-        return PostgresCluster(site, self.stack.databases[0], application_name=f"ops-watchdog-{operation}")
+        return PostgresCluster(
+            self.site, self.stack.databases[0], application_name=f"ops-watchdog-{operation}"
+        )
 
     def shell(self, script: str, **names: object) -> None:
         """A person's own commands, failing where any of a pipe fails; `names` become variables."""
