@@ -74,6 +74,12 @@ async def guarded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         raise Corrupt("the dump was cut off: pg_dump's closing line is missing; choose another backup")
 
 
+async def require_harmless(chunks: AsyncIterator[bytes]) -> None:
+    """Read a plain dump to its end without running it. Raises what `guarded` raises."""
+    async for _ in guarded(chunks):
+        pass
+
+
 class Scanner:
     """Follows psql's reading of a dump: COPY data, strings, comments, and the words in between."""
 

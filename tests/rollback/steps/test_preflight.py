@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.backup.sets import script_set
 from tests.rollback.samples import backup, operation
 from tests.rollback.world import World
 from watchdog.backup.backup import FileEntry
+from watchdog.backup.catalogue import find
 from watchdog.errors import Corrupt, Refused, StepFailed, Unreachable
 from watchdog.rollback.run import Run
 from watchdog.rollback.steps.preflight import JOURNAL_ROOM, free_bytes, preflight, room_for_journal
@@ -111,6 +113,25 @@ async def test_a_backup_that_does_not_match_its_checksums_is_refused(broken: Bro
     damaged = backup(directory=tmp_path, files=(FileEntry("db_backup_1.dump.zst", 5, "0" * 64),))
     with pytest.raises(Corrupt, match=r"does not match its checksums: db_backup_1\.dump\.zst differs"):
         await preflight(replace(run_of(world, good), backup=damaged))
+
+
+@pytest.mark.parametrize(
+    ("dump", "fault"),
+    [
+        (b"\\connect postgres\n", r"backup 20261020_040000: the plain SQL dump contains `\\connect`"),
+        (b"SELECT 1;\n", r"backup 20261020_040000: the dump was cut off"),
+    ],
+)
+async def test_a_scripts_dump_is_read_to_its_end_before_anything_stops(
+    broken: Broken, tmp_path: Path, dump: bytes, fault: str
+) -> None:
+    world, good = broken
+    world.stack = replace(world.stack, databases=(Database("database", "shop", "shop"),))
+    script_set(tmp_path, "20261020_040000", dump)
+    backup = find(tmp_path, "20261020_040000")
+    with pytest.raises((Refused, Corrupt), match=fault):
+        await preflight(replace(run_of(world, good), backup=backup))
+    assert world.engine.calls == []
 
 
 async def test_a_database_server_that_is_down_stops_it_before_anything_is_touched(broken: Broken) -> None:

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from watchdog.backup.catalogue import check_files
+from watchdog.backup.backup import Backup
+from watchdog.backup.catalogue import check_files, open_dump
+from watchdog.database.plain import require_harmless
 from watchdog.errors import Refused, StepFailed, WatchdogError
 from watchdog.rollback.run import Run
 from watchdog.rollback.steps.databases import copies, obstacles, obstacles_to_return
@@ -135,6 +137,18 @@ def room_for_journal(directory: Path, free: int) -> str:
 async def _require_backup(run: Run) -> None:
     if run.backup is not None:
         await asyncio.to_thread(check_files, run.backup)
+        await _require_harmless(run, run.backup)
+
+
+async def _require_harmless(run: Run, backup: Backup) -> None:
+    """What a script's dump would do is read now, while everything runs, unless a proof has read it."""
+    if backup.format() == "custom" or backup.dumps:
+        return
+    for database in run.stack.databases:
+        try:
+            await require_harmless(open_dump(backup, database.name))
+        except WatchdogError as error:
+            raise type(error)(f"backup {backup.timestamp}: {error}") from error
 
 
 async def _require_databases(run: Run) -> None:
