@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.postgres_server import Server
+from tests.postgres_server import SCHEMA, Server
 from tests.rollback.samples import deployment
 from tests.rollback.world import Touch, World, undisturbed
 from watchdog.backup.writer import take
 from watchdog.clock import SystemClock
 from watchdog.database.ports import Cluster
 from watchdog.errors import StepFailed, Unreachable
-from watchdog.rollback.operation import Outcome
+from watchdog.rollback.operation import Outcome, Progress
 from watchdog.rollback.run import Hands
 from watchdog.stack import Database, Release
 
@@ -261,4 +261,43 @@ async def test_wherever_it_dies_the_next_process_brings_all_of_it_back(
     if ended is not None:  # the last visit comes after the end was written
         assert (ended.outcome, ended.detail) == (Outcome.SUCCEEDED, "")
         await require_all_back(following, good)
+    await following.ledger.close()
+
+
+NAMED = "SELECT datname FROM pg_database WHERE starts_with(datname, 'postgres')"
+
+
+@pytest.fixture
+def postgres(server: Server) -> Iterator[str]:
+    """The database that everybody connects to first, as the application's own; empty again afterwards."""
+    server.sql("postgres", SCHEMA)
+    yield "postgres"
+    for name in [name for (name,) in server.sql("template1", NAMED)]:
+        server.sql("template1", f'DROP DATABASE "{name}" WITH (FORCE)')
+    server.sql("template1", "CREATE DATABASE postgres")
+
+
+async def test_a_swap_that_stands_is_known_again_where_the_database_is_called_postgres(
+    tmp_path: Path, server: Server, postgres: str
+) -> None:
+    """Killed before the step was journalled as done: nobody can connect to `postgres` any more."""
+    world, good = await broken_deployment(tmp_path, server, postgres)
+
+    async def die(place: str) -> None:
+        if place == "config_hashes" and "restore_database" in world.begun:
+            raise Death
+
+    world.let(die)
+    with contextlib.suppress(Death):
+        await world.roll_back(good)
+        pytest.fail("it lived")
+    [operation] = await world.ledger.operations("shop")
+    [step] = [s for s in await world.ledger.steps(operation.id) if s.step == "restore_database"]
+    await world.ledger.write(replace(step, progress=Progress.INTENT, ended_at=None, facts={}))
+    following = world.reborn()
+    following.clusters = WatchedClusters(server)
+    ended = await following.resume(good)
+    assert ended is not None
+    assert (ended.outcome, ended.detail) == (Outcome.SUCCEEDED, "")
+    assert following.users() == {BACKED_UP}
     await following.ledger.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from watchdog.clock import Clock, Deadline
@@ -35,14 +35,15 @@ async def unfence(cluster: Cluster, names: Iterable[str]) -> None:
                 await session.execute(sql.allow_connections(name, True))
 
 
-async def end_backends(cluster: Cluster, prefix: str) -> int:
+async def end_backends(cluster: Cluster, prefix: str, fenced: Collection[str] = ()) -> int:
     """End what an interrupted operation left running in the server, by application name; returns how many.
 
-    A killed `docker exec` client leaves its pg_dump or pg_restore alive inside the container.
+    A killed `docker exec` client leaves its pg_dump or pg_restore alive inside the container. `fenced`: the
+    databases that may let nobody in, as one that is called `postgres`.
     """
     if not prefix.startswith(APPLICATION):
         raise Refused(f"only sessions of our own ({APPLICATION}…) are ended by name, not {prefix!r}")
-    async with cluster.connect(control_database(())) as session:
+    async with cluster.connect(control_database(fenced)) as session:
         [(count,)] = await session.rows(sql.terminate_application(prefix))
     return int(count)
 

@@ -5,6 +5,8 @@ Nothing that exists is changed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from watchdog.clock import Clock
 from watchdog.database import sql
 from watchdog.database.names import control_database, side_name
@@ -16,9 +18,14 @@ from watchdog.database.swap import Swap
 from watchdog.errors import StepFailed
 
 
-async def create_missing_roles(cluster: Cluster, globals_text: str) -> tuple[str, ...]:
-    """The names of those created, all or none. Raises `StepFailed`, which says nothing of their passwords."""
-    async with cluster.connect(control_database(())) as session:
+async def create_missing_roles(
+    cluster: Cluster, globals_text: str, fenced: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The names of those created, all or none. Raises `StepFailed`, which says nothing of their passwords.
+
+    `fenced`: as in `end_backends`.
+    """
+    async with cluster.connect(control_database(fenced)) as session:
         existing = {str(name) for (name,) in await session.rows("SELECT rolname FROM pg_roles")}
         missing = missing_roles(globals_text, existing)
         try:

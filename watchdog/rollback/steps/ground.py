@@ -32,7 +32,8 @@ async def _roles(run: Run, backup: Backup) -> list[str]:
     for database in run.stack.databases:
         try:
             text = await asyncio.to_thread(saved_globals, backup, database.server)
-            created |= set(await create_missing_roles(await cluster_of(run, database), text))
+            cluster = await cluster_of(run, database)
+            created |= set(await create_missing_roles(cluster, text, [database.name]))
         except StepFailed as error:
             log.warning("roles_not_created", backup=backup.timestamp, reason=str(error))
     return sorted(created)

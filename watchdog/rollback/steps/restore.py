@@ -33,7 +33,7 @@ async def restore_database(run: Run) -> dict[str, Any]:
     ground = await prepare_ground(run, run.backup)
     for database, pair in pairs(run).items():
         cluster = await cluster_of(run, database)
-        await end_backends(cluster, application_name(run.operation.id))
+        await end_backends(cluster, application_name(run.operation.id), [pair.live])
         if await _stood_by(cluster, pair, run.backup, run.hands.clock):
             stood_by.append(pair.live)
     await note_verified(run.backup, run.hands.clock)

@@ -21,7 +21,7 @@ async def return_database(run: Run) -> dict[str, Any]:
     """Facts: `displaced`, live name to the name under which the one from before the undo stays."""
     for database, pair in pairs(run).items():
         cluster = await cluster_of(run, database)
-        await end_backends(cluster, application_name(run.operation.id))
+        await end_backends(cluster, application_name(run.operation.id), [pair.live])
         if await observe(cluster, pair) is not SwapState.SWAPPED:
             await make_fit(cluster, pair.live, pair.side, run.hands.clock)
     return await swap_all(run)
