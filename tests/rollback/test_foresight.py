@@ -11,7 +11,7 @@ import pytest
 from tests.postgres_server import Server
 from tests.rollback.test_with_database import Broken, broken_deployment
 from tests.rollback.world import NoServer
-from watchdog.rollback.foresight import Foreseen, foresee
+from watchdog.rollback.foresight import NO_MOMENT, REPLACED_SINCE, Foreseen, foresee
 
 pytestmark = pytest.mark.engine
 
@@ -36,14 +36,21 @@ async def test_rows_written_since_and_growth_are_told_the_heaviest_loss_first(br
     assert await foresee(world.hands(), None) == ([], [])
 
 
-async def test_of_another_database_than_was_backed_up_only_the_growth_is_told(broken: Broken) -> None:
-    """Its rows' transaction numbers are those of its restore."""
+@pytest.mark.parametrize(
+    ("account", "doubt"),
+    [({"origin": "another one"}, REPLACED_SINCE), ({"origin": "", "snapshot": ""}, NO_MOMENT)],
+)
+async def test_where_rows_do_not_tell_their_age_only_growth_is_told_and_that_it_is_not_all(
+    broken: Broken, account: dict[str, str], doubt: str
+) -> None:
+    """Those of a restored copy are all as young as it is; a script's dump has no moment to compare with."""
     world, _ = broken
     assert world.backup is not None
+    name = world.stack.databases[0].name
     [dump] = world.backup.dumps
-    dump = replace(dump, account=replace(dump.account, origin="another one"))
-    tables, _ = await foresee(world.hands(), replace(world.backup, dumps=(dump,)))
-    assert tables == [Foreseen(world.stack.databases[0].name, "public.users", None, 1)]
+    dump = replace(dump, account=replace(dump.account, **account))
+    found = await foresee(world.hands(), replace(world.backup, dumps=(dump,)))
+    assert found == ([Foreseen(name, "public.users", None, 1)], [f"{name}: {doubt}"])
 
 
 async def test_what_cannot_be_asked_is_said_to_be_unknown(broken: Broken) -> None:

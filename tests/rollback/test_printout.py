@@ -64,6 +64,15 @@ async def test_a_lost_image_that_a_registry_may_give_back_is_pulled_by_the_rollb
     assert world.engine.calls == []
 
 
+async def test_an_undo_tells_that_it_displaces_what_came_in_since(broken: Broken) -> None:
+    world, good = broken
+    undoing = replace(
+        wanted(Target(good, None), "undo"), undoes="o1", returning={"shop": "shop_pre_rollback_1"}
+    )
+    [told] = (await printout(world.hands(), undoing))["displaces_unknown"]
+    assert told.startswith("shop: all that was written since rollback o1")
+
+
 @pytest.mark.parametrize(
     ("age", "shown"),
     [

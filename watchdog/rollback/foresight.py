@@ -18,6 +18,14 @@ from watchdog.stack import Database
 
 WITHIN = timedelta(seconds=20)
 """For one database: 5 M rows take a second; a person waits for the plan."""
+REPLACED_SINCE = (
+    "another database was backed up than is live now (a rollback swapped it), so only the growth of each table "
+    "is known, not which rows changed"
+)
+NO_MOMENT = (
+    "a script's dump does not say when it was made, so only the growth of each table is known, not which rows "
+    "changed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +50,24 @@ async def foresee(hands: Hands, backup: Backup | None) -> tuple[list[Foreseen], 
             continue
         try:
             async with asyncio.timeout(WITHIN.total_seconds()):
-                tables += await _foresee(hands, database, backup)
+                found, doubt = await _foresee(hands, database, backup)
+            tables += found
+            unknown += [f"{database.name}: {doubt}"] if doubt else []
         except (WatchdogError, TimeoutError) as error:
             unknown.append(f"{database.name}: {str(error) or 'counting takes too long'}")
     return tables, unknown
 
 
-async def _foresee(hands: Hands, database: Database, backup: Backup) -> list[Foreseen]:
+async def _foresee(hands: Hands, database: Database, backup: Backup) -> tuple[list[Foreseen], str]:
+    """The tables, and why what was written in them is not known; empty where it is."""
     kept = backup.dump(database.name).account
     cluster = await hands.clusters.of(database, "plan")
     async with cluster.connect(database.name) as live:
-        same = not kept.origin or kept.origin == await origin(live)
+        doubt = "" if kept.snapshot else NO_MOMENT
+        if kept.origin and kept.origin != await origin(live):
+            doubt = REPLACED_SINCE
         found = await would_displace(live, kept.snapshot, kept.contents.tables)
-    told = (_told(database, loss, same) for loss in found)
-    return sorted(
-        (table for table in told if table.written or table.net), key=lambda t: -(t.written or abs(t.net))
-    )
-
-
-def _told(database: Database, loss: TableLoss, same: bool) -> Foreseen:
-    """Where another database was backed up than is live now, its transaction numbers tell nothing."""
-    return Foreseen(database.name, loss.table, loss.written if same else None, loss.net)
+    told = [
+        Foreseen(database.name, loss.table, None if doubt else loss.written, loss.net) for loss in found
+    ]
+    return sorted((t for t in told if t.written or t.net), key=lambda t: -(t.written or abs(t.net))), doubt

@@ -38,7 +38,7 @@ async def printout(hands: Hands, request: Request) -> dict[str, Any]:
         "databases": [d.name for d in hands.stack.databases if backup or d.name in request.returning],
         "returning": dict(request.returning),
         "displaces": [asdict(table) for table in displaces],
-        "displaces_unknown": unknown,
+        "displaces_unknown": [*unknown, *_written_since(request)],
         "outlook": await _outlook(hands, backup),
         "files": [] if keeps_release else [str(f.path) for f in target.release.files if differs(f)],
         "images": [] if keeps_release else await _images(hands, target),
@@ -47,6 +47,12 @@ async def printout(hands: Hands, request: Request) -> dict[str, Any]:
         "not_rolled_back": "volumes other than the database's, external services, caches, mail already sent",
         "obstacles": await _obstacles(hands, request, backup),
     }
+
+
+def _written_since(request: Request) -> list[str]:
+    """An undo displaces in turn what came in since the rollback; only afterwards there is an account of it."""
+    told = f"all that was written since rollback {request.undoes}, kept aside and counted afterwards"
+    return [f"{name}: {told}" for name in request.returning]
 
 
 async def _outlook(hands: Hands, backup: Backup | None) -> list[dict[str, Any]]:
