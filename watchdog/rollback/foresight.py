@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from watchdog.backup.backup import Backup
-from watchdog.database.loss import TableLoss
 from watchdog.database.losses import origin, would_displace
 from watchdog.errors import WatchdogError
 from watchdog.rollback.run import Hands
@@ -19,12 +18,12 @@ from watchdog.stack import Database
 WITHIN = timedelta(seconds=20)
 """For one database: 5 M rows take a second; a person waits for the plan."""
 REPLACED_SINCE = (
-    "another database was backed up than is live now (a rollback swapped it), so only the growth of each table "
-    "is known, not which rows changed"
+    "another database was backed up than is live now (a rollback swapped it), so only the growth of each "
+    "table is known, not which rows changed"
 )
 NO_MOMENT = (
-    "a script's dump does not say when it was made, so only the growth of each table is known, not which rows "
-    "changed"
+    "a script's dump does not say when it was made, so only the growth of each table is known, not which "
+    "rows changed"
 )
 
 
@@ -67,7 +66,5 @@ async def _foresee(hands: Hands, database: Database, backup: Backup) -> tuple[li
         if kept.origin and kept.origin != await origin(live):
             doubt = REPLACED_SINCE
         found = await would_displace(live, kept.snapshot, kept.contents.tables)
-    told = [
-        Foreseen(database.name, loss.table, None if doubt else loss.written, loss.net) for loss in found
-    ]
+    told = [Foreseen(database.name, loss.table, None if doubt else loss.written, loss.net) for loss in found]
     return sorted((t for t in told if t.written or t.net), key=lambda t: -(t.written or abs(t.net))), doubt

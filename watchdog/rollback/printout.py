@@ -50,7 +50,7 @@ async def printout(hands: Hands, request: Request) -> dict[str, Any]:
 
 
 def _written_since(request: Request) -> list[str]:
-    """An undo displaces in turn what came in since the rollback; only afterwards there is an account of it."""
+    """An undo displaces in turn what came in since the rollback; it is counted only afterwards."""
     told = f"all that was written since rollback {request.undoes}, kept aside and counted afterwards"
     return [f"{name}: {told}" for name in request.returning]
 
