@@ -53,8 +53,9 @@ async def swap(cluster: Cluster, pairs: Sequence[Swap], clock: Clock, within: ti
     """Exchange every pair, or none. Afterwards both databases of each pair are fenced.
 
     Repeating a swap that stands does nothing. Raises `StepFailed` (or `Unreachable`) with the live databases
-    open again and nothing renamed. A live database must exist, if only as an empty placeholder: what was
-    displaced is how `observe` knows that the swap stands.
+    open again and nothing renamed; where the server stays away, `Unreachable` leaves open whether the swap
+    stands: repeating or `observe` tells. A live database must exist, if only as an empty placeholder: what
+    was displaced is how `observe` knows.
     """
     stands = False
     try:
