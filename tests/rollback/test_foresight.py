@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ async def test_rows_written_since_and_growth_are_told_the_heaviest_loss_first(br
     [({"origin": "another one"}, REPLACED_SINCE), ({"origin": "", "snapshot": ""}, NO_MOMENT)],
 )
 async def test_where_rows_do_not_tell_their_age_only_growth_is_told_and_that_it_is_not_all(
-    broken: Broken, account: dict[str, str], doubt: str
+    broken: Broken, account: dict[str, Any], doubt: str
 ) -> None:
     """Those of a restored copy are all as young as it is; a script's dump has no moment to compare with."""
     world, _ = broken
