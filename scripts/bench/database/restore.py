@@ -1,7 +1,9 @@
-"""The restore of a backup that has no standby copy, against pg_restore of a file that lies in the container.
+"""The restore of a backup that has no standby copy, against the same done by hand with `pg_restore -j2`.
 
-Ours reads the compressed set, feeds it through `docker exec`, and proves the copy: it counts and hashes what
-came back and gathers the planner's statistics, which the alternative leaves undone.
+Both begin with the compressed set on the host. By hand it is unpacked into the container, since parallel jobs
+want a file; ours is fed through `docker exec`. Ours also proves the copy, which the alternative leaves undone:
+it counts and hashes what came back and gathers the planner's statistics. An archive that lies unpacked in
+the container already is the floor, shown without a limit.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from watchdog.database.restore import discard_side, restore_beside
 CLOCK = SystemClock()
 FILE = "/var/tmp/bench.dump"
 SIDE = side_name(NAME, "20200101_000000")
-BY_HAND = "pg_restore -j2 of a file in the container"
+BY_HAND = "zstd -d into the container, pg_restore -j2"
+UNPACKED = "pg_restore -j2 of a file that lies unpacked in the container"
 LOADED = "restore, the copy not yet proven"
 PROVEN = "restore, the copy proven and analyzed"
 
@@ -33,9 +36,11 @@ PROVEN = "restore, the copy proven and analyzed"
 def measure(subject: Subject, rounds: int, console: Console) -> list[Limit]:
     """Ratios of the rounds, and the seconds for people."""
     backup = asyncio.run(_taken(subject))
-    subject.shell(f'docker exec "$CONTAINER" pg_dump -Fc -Z0 -U shop -f {FILE} {NAME}')
+    unpack = _unpacking(backup)
+    subject.shell(unpack)
     alternatives = {
-        BY_HAND: partial(_by_hand, subject),
+        BY_HAND: partial(_by_hand, subject, unpack),
+        UNPACKED: partial(_by_hand, subject, "true"),
         LOADED: partial(_restore, subject, backup, proven=False),
         PROVEN: partial(_restore, subject, backup, proven=True),
     }
@@ -46,8 +51,9 @@ def measure(subject: Subject, rounds: int, console: Console) -> list[Limit]:
         subject.shell(f'docker exec "$CONTAINER" rm {FILE}')
     return [
         *(Limit(f"{name} (median)", statistics.median(found), None, "s") for name, found in times.items()),
-        Limit("restore : pg_restore -j2", ratio(times, LOADED, BY_HAND), 1.1),
-        Limit("restore and proof : pg_restore -j2", ratio(times, PROVEN, BY_HAND), None),
+        Limit("restore : the same by hand with pg_restore -j2", ratio(times, LOADED, BY_HAND), 1.1),
+        Limit("restore and proof : the same by hand, unproven", ratio(times, PROVEN, BY_HAND), None),
+        Limit("restore : pg_restore -j2 of an unpacked file", ratio(times, LOADED, UNPACKED), None),
     ]
 
 
@@ -64,8 +70,13 @@ async def _taken(subject: Subject) -> Backup:
     )
 
 
-def _by_hand(subject: Subject) -> None:
-    subject.shell(f'docker exec "$CONTAINER" pg_restore -e -j2 -U shop -d {SIDE} {FILE}')
+def _unpacking(backup: Backup) -> str:
+    dump = backup.directory / backup.dump(NAME).file
+    return f"""zstd --decompress --stdout {dump} | docker exec -i "$CONTAINER" sh -c 'cat > {FILE}'"""
+
+
+def _by_hand(subject: Subject, unpack: str) -> None:
+    subject.shell(f'{unpack}; docker exec "$CONTAINER" pg_restore -e -j2 -U shop -d {SIDE} {FILE}')
 
 
 def _restore(subject: Subject, backup: Backup, *, proven: bool) -> None:
