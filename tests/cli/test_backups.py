@@ -44,7 +44,7 @@ def test_shows_tables_rows_images_and_files(operator: Operator) -> None:
     shown = operator.types("backups", "show", TS).stdout
     for line in ("Release r1", "  backend: shop/backend:1.0 (sha256:aaa)", "  public.users: 3", "Kept: "):
         assert line in shown
-    assert f"  db_backup_{TS}.dump.zst: 0.0 MiB" in shown
+    assert f"  globals_{TS}.sql: 18 B" in shown
     document = json.loads(operator.types("backups", "show", TS, "--json").stdout)
     assert document["databases"][0]["tables"] == {"public.big": 9, "public.users": 3}
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
 from watchdog.backup.backup import Backup, Level
 from watchdog.backup.catalogue import catalogue
-from watchdog.cli.console import console
+from watchdog.cli.console import age, console, listing, local, short, size
 from watchdog.cli.context import Context
 from watchdog.cli.lines import Printer
 from watchdog.cli.talk import talk
 
-MIB = 1024**2
+PROVEN = frozenset({Level.CHECKED, Level.VERIFIED})
+COLUMNS = ("timestamp", "local time", "age", "level", "since", "size", "reason")
 
 
 async def make(context: Context, stack: str | None, as_json: bool) -> None:
@@ -42,7 +41,7 @@ def show_all(context: Context, stack: str | None, as_json: bool) -> None:
     if not rows:
         click.echo(f"no backups in {settings.backup.directory}; make one with 'ops-watchdog backup'")
         return
-    _table(rows, ("timestamp", "local time", "age", "level", "since", "size", "reason"))
+    console().print(listing(rows, COLUMNS, folds={"reason"}))
 
 
 async def verify(
@@ -90,23 +89,25 @@ async def prune(context: Context, stack: str | None, dry_run: bool, as_json: boo
     rows = [{**row, "fate": done} for row in result["expired"]]
     rows += [{**row, "fate": "kept"} for row in result["kept"]]
     if rows:
-        _table([{**row, "size": _size(row)} for row in rows], ("timestamp", "size", "fate", "reason"))
+        rows = [{**row, "size": size(row["size_bytes"])} for row in rows]
+        console().print(listing(rows, ("timestamp", "size", "fate", "reason"), folds={"reason"}))
     freed = sum(row["size_bytes"] for row in result["expired"])
-    click.echo(f"{len(result['expired'])} backups {done}, {freed / MIB:.1f} MiB")
+    click.echo(f"{len(result['expired'])} backups {done}, {size(freed)}")
 
 
 def _row(backup: Backup) -> dict[str, Any]:
+    now = datetime.now(UTC)
     known = backup.verified_at if backup.level is Level.VERIFIED else backup.checked_at
     return {
         "timestamp": backup.timestamp,
         "at": backup.at.isoformat(),
-        "local time": _local(backup.at),
-        "age": age(datetime.now(UTC) - backup.at),
+        "local time": short(backup.at),
+        "age": age(now - backup.at),
         "level": backup.level.value,
-        "since": _local(known) if known and backup.level in {Level.CHECKED, Level.VERIFIED} else "",
+        "since": age(now - known) if known and backup.level in PROVEN else "",
         "checked_at": backup.checked_at.isoformat() if backup.checked_at else None,
         "verified_at": backup.verified_at.isoformat() if backup.verified_at else None,
-        "size": f"{backup.size_bytes / MIB:.1f} MiB",
+        "size": size(backup.size_bytes),
         "size_bytes": backup.size_bytes,
         "release": backup.release.id if backup.release else None,
         "pinned": backup.pinned,
@@ -131,35 +132,9 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         rows, tables = sum(database["tables"].values()), len(database["tables"])
         lines.append(f"Database {database['name']} of {database['server']}: {tables} tables, {rows} rows")
         lines += [f"  {name}: {count}" for name, count in database["tables"].items()]
-    lines.append(f"{len(found['files'])} files, {_size(found)}")
-    return lines + [f"  {file['name']}: {_size(file)}" for file in found["files"]]
-
-
-def _size(row: Mapping[str, Any]) -> str:
-    return f"{row['size_bytes'] / MIB:.1f} MiB"
+    lines.append(f"{len(found['files'])} files, {size(found['size_bytes'])}")
+    return lines + [f"  {file['name']}: {size(file['size_bytes'])}" for file in found["files"]]
 
 
 def _when(moment: str | None) -> str:
-    return f"on {_local(datetime.fromisoformat(moment))}" if moment else "never"
-
-
-def _local(moment: datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=column != "reason", overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(str(row[column] or "-")) for column in columns))
-    console().print(table)
-
-
-def age(duration: timedelta) -> str:
-    """Rounded as people say it: `40 s`, `12 min`, `5 h`, `3 d`."""
-    seconds = duration.total_seconds()
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+    return f"on {local(datetime.fromisoformat(moment))}" if moment else "never"

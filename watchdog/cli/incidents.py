@@ -7,18 +7,19 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
-from watchdog.cli.console import console
+from watchdog.cli.console import console, listing, short
 from watchdog.cli.context import Context
 from watchdog.cli.lines import Printer
-from watchdog.cli.status import local
 from watchdog.cli.talk import talk
 from watchdog.errors import UsageError
+
+COLUMNS = ("incident", "local time", "outcome", "reason", "displaced rows")
 
 
 async def show_all(context: Context, stack: str | None, as_json: bool) -> None:
@@ -30,12 +31,15 @@ async def show_all(context: Context, stack: str | None, as_json: bool) -> None:
     if not found:
         click.echo("no incidents")
         return
-    table = Table("incident", "at", "outcome", "reason", "displaced rows", box=None, pad_edge=False)
-    for row in found:
-        lost = "; ".join(row["lost"]) or ("not told yet" if row["displaced"] else "-")
-        cells = (row["id"], local(row["at"]), row["outcome"], row["reason"], lost)
-        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
-    console().print(table)
+    rows = [_row(incident) for incident in found]
+    console().print(listing(rows, COLUMNS, folds={"reason", "displaced rows"}))
+
+
+def _row(incident: Mapping[str, Any]) -> dict[str, str]:
+    lost = "; ".join(incident["lost"]) or ("not told yet" if incident["displaced"] else "")
+    at = short(datetime.fromisoformat(incident["at"]))
+    told = {"incident": incident["id"], "local time": at, "displaced rows": lost}
+    return {**told, "outcome": incident["outcome"], "reason": incident["reason"]}
 
 
 async def show(context: Context, stack: str | None, incident: str, as_json: bool) -> None:
