@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.postgres_server import Server
-from tests.rollback.test_with_database import DatabaseWorld, broken_deployment
+from tests.rollback.test_with_database import BACKED_UP, DatabaseWorld, broken_deployment
 from watchdog.adapters.postgres import PostgresCluster
 from watchdog.alert.outbox import Outbox
 from watchdog.backup.backup import Backup
@@ -20,10 +20,13 @@ from watchdog.backup.displaced_dump import read_displaced_dump
 from watchdog.backup.policy import BackupPolicy
 from watchdog.clock import SystemClock
 from watchdog.daemon.chores import protected_timestamps
+from watchdog.daemon.client import Caller
 from watchdog.daemon.guard import Guard
+from watchdog.daemon.lone import pipe
+from watchdog.daemon.requests import REQUESTS
 from watchdog.daemon.tools import Tools
 from watchdog.deploy.policy import DeploymentPolicy
-from watchdog.errors import StepFailed
+from watchdog.errors import Refused, StepFailed
 from watchdog.incident.incident import read
 from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.operation import Operation, Outcome
@@ -195,7 +198,7 @@ async def test_a_dump_that_was_damaged_is_made_anew_before_anything_is_dropped(w
     record = await ward.care(KEPT)
     assert (record.dumped_at, record.proved_at) == (None, None)
     assert ward.server.databases(ward.live) == {ward.live: True, record.name: True}
-    assert (await ward.told())[-1][0] == f"the dump of {record.name} is damaged"
+    assert (await ward.told())[-1][0] == f"the dump of {record.name} is made anew"
     record = await ward.care(timedelta(hours=1))
     assert (record.gone_at is not None, record.trouble) == (True, "")
 
@@ -235,6 +238,74 @@ async def test_a_replication_slot_keeps_it_and_is_told_with_the_remedy(ward: War
     assert f"SELECT pg_drop_replication_slot('{slot}')" in (await ward.told())[-1][1]
     ward.server.sql("postgres", f"SELECT pg_drop_replication_slot('{slot}')")
     assert (await ward.care(timedelta(hours=1))).gone_at is not None
+
+
+async def test_rows_that_somebody_wrote_into_it_after_its_dump_are_dumped_before_it_is_dropped(
+    ward: Ward,
+) -> None:
+    """Read-only is a default: whoever may connect can set it aside."""
+    await ward.roll_back()
+    record = await ward.care()
+    late = "INSERT INTO users (email) VALUES ('late@example.com')"
+    ward.server.sql(record.name, "SET default_transaction_read_only = off", late)
+    record = await ward.care(KEPT)
+    assert (record.dumped_at, record.proved_at) == (None, None)
+    assert ward.exists(record)
+    assert "wrote in" in (await ward.told())[-1][1]
+    record = await ward.care(timedelta(hours=1))
+    assert (record.gone_at is not None, record.trouble) == (True, "")
+    made = read_displaced_dump(ward.backups, record.dump)
+    assert made.dump.account.contents.tables["public.users"].rows == 1003
+
+
+async def test_a_dump_that_rots_after_its_proof_is_made_anew_before_anything_is_dropped(ward: Ward) -> None:
+    """Somebody reads the displaced database for days after its dump was proved."""
+    await ward.roll_back()
+    record = await ward.care()
+    with ward.server.connect(record.name):
+        record = await ward.care(KEPT)
+    assert record.proved_at is not None
+    path = ward.backups / record.dump
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    record = await ward.care(timedelta(days=2))
+    assert (record.dumped_at, record.proved_at) == (None, None)
+    assert ward.exists(record)
+    assert (await ward.care(timedelta(hours=1))).gone_at is not None
+
+
+async def test_a_drop_is_told_although_the_process_died_of_it(ward: Ward) -> None:
+    await ward.roll_back()
+    await ward.care()
+    with ward.server.connect((await ward.care()).name):
+        record = await ward.care(KEPT)
+    ward.server.drop(record.name)
+    record = await ward.care(timedelta(hours=1))
+    assert record.gone_at is not None
+    assert (await ward.told())[-1][0] == f"displaced database {record.name} dropped"
+
+
+async def test_one_that_an_undo_that_failed_left_fenced_is_opened_again_and_dropped(ward: Ward) -> None:
+    await ward.roll_back()
+    record = await ward.care()
+    ward.server.sql("postgres", f'ALTER DATABASE "{record.name}" ALLOW_CONNECTIONS false')
+    assert (await ward.care(KEPT)).gone_at is not None
+
+
+async def test_what_an_undo_brought_back_is_not_put_back_over_it(ward: Ward) -> None:
+    """A row that is missing then was deleted by somebody, not lost by the rollback."""
+    operation = await ward.roll_back()
+    record = await ward.care()
+    undo = replace(
+        operation, id="20261122_000000-shop", undoes=operation.id, returning={ward.live: record.name}
+    )
+    await ward.world.ledger.write(replace(undo, started_at=ward.clock.now()))
+    guard, caller = ward.guard(), Caller(1, 0, "root")
+    arguments = {"incident": operation.id, "apply": True}
+    with pytest.raises(Refused, match=f"was undone by {undo.id}"):
+        await REQUESTS["salvage"](guard, arguments, pipe()[0], caller)
+    assert ward.world.users() == {BACKED_UP}
 
 
 async def test_somebody_who_reads_it_is_not_thrown_out(ward: Ward) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import MORNING
 from tests.rollback.samples import operation
 from watchdog.errors import Busy
-from watchdog.rollback.displaced import Displaced, Stage, due, newly_displaced, swapped_by
+from watchdog.rollback.displaced import Displaced, Stage, due, newly_displaced, swapped_by, why_not_put_back
 from watchdog.rollback.farewell import require_unneeded
 from watchdog.rollback.operation import Operation, Outcome, Progress, StepRecord
 
@@ -100,5 +100,34 @@ def test_what_an_undo_displaced_was_the_copy_that_the_rollback_had_swapped_in() 
 def test_nothing_is_dropped_while_the_newest_rollback_is_open_or_held(outcome: Outcome) -> None:
     with pytest.raises(Busy, match="may still be needed"):
         require_unneeded([ended(outcome)])
+    for later in (Outcome.REFUSED, Outcome.ABORTED):
+        with pytest.raises(Busy, match="may still be needed"):
+            require_unneeded([ended(later), ended(outcome)])
     require_unneeded([ended(Outcome.SUCCEEDED)])
+    require_unneeded([ended(Outcome.SUCCEEDED), ended(outcome)])
     require_unneeded([])
+
+
+FIRST = ended(Outcome.SUCCEEDED)
+UNDO = replace(FIRST, id="o2", undoes="o1", returning={"shop": NAME})
+
+
+@pytest.mark.parametrize(
+    ("operations", "record", "reason"),
+    [
+        pytest.param([FIRST], FRESH, "", id="what is missing was lost"),
+        pytest.param([UNDO, FIRST], FRESH, "was undone by o2", id="it is live again"),
+        pytest.param([replace(UNDO, outcome=Outcome.HELD), FIRST], FRESH, "was undone by o2", id="or half"),
+        pytest.param([replace(UNDO, outcome=Outcome.ABORTED), FIRST], FRESH, "", id="it did not come back"),
+        pytest.param(
+            [UNDO, FIRST], replace(FRESH, operation="o2", name="later"), "used since", id="an undo's"
+        ),
+        pytest.param([], FRESH, "used since", id="nobody knows any more what displaced it"),
+    ],
+)
+def test_rows_are_put_back_only_where_a_missing_one_was_lost(
+    operations: list[Operation], record: Displaced, reason: str
+) -> None:
+    why = why_not_put_back(record, operations)
+    assert reason in why
+    assert bool(why) is bool(reason)

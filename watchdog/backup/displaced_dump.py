@@ -6,6 +6,7 @@ database once that is dropped. The JSON comes last: without it the dump is no du
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -102,6 +103,16 @@ def read_displaced_dump(directory: Path, file: str) -> DisplacedDump:
         raise Corrupt(f"the account of the dump {file} in {directory} cannot be read") from error
     if size != made.entry.size_bytes:
         raise Corrupt(f"the dump {file} in {directory} has {size} bytes instead of {made.entry.size_bytes}")
+    return made
+
+
+def check_displaced_dump(directory: Path, file: str) -> DisplacedDump:
+    """As `read_displaced_dump`, and compare its SHA-256: reads all of it, so keep it off the event loop."""
+    made = read_displaced_dump(directory, file)
+    with disk_errors(directory), (directory / file).open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    if digest != made.entry.sha256:
+        raise Corrupt(f"the dump {file} in {directory} does not match its checksum")
     return made
 
 

@@ -17,7 +17,7 @@ import structlog
 from watchdog.alert.alert import Alert, Level, alert
 from watchdog.errors import Busy, Unreachable, WatchdogError
 from watchdog.rollback.aftermath import Care, Done, account, exists, open_for_reading
-from watchdog.rollback.displaced import Displaced, Stage, due, newly_displaced
+from watchdog.rollback.displaced import Displaced, Stage, due, newly_displaced, taken_back
 from watchdog.rollback.farewell import drop, dump, forget, prove, require_unneeded
 
 if TYPE_CHECKING:  # the guard owns it
@@ -37,6 +37,8 @@ AT_ONCE = frozenset({Stage.OPEN, Stage.ACCOUNT})
 """For every database before any is dumped: people wait for the figures."""
 LOCKED = frozenset({Stage.OPEN, Stage.PROVE, Stage.DROP})
 """What an operation must not meet, so that it is done in a turn of its own, which gives way."""
+_LAST = frozenset({Stage.DROP, Stage.FORGET})
+"""These find out for themselves whether it is gone: a process may have died after dropping it."""
 _NUMBERS = re.compile(r"\d+")
 OPERATIONS = 50
 """How far back swaps are looked for that nobody cares for yet."""
@@ -151,7 +153,7 @@ class Aftercare:
 
     async def _carry_out(self, record: Displaced, stage: Stage) -> Done:
         care = self._care_now()
-        if stage is not Stage.FORGET and not await exists(await care.server(record), record):
+        if stage not in _LAST and not await exists(await care.server(record), record):
             return replace(record, gone_at=care.hands.clock.now()), None
         if stage not in LOCKED:
             return await STAGES[stage](care, record)
@@ -166,8 +168,11 @@ class Aftercare:
         return Care(tools.hands, tools.servers, settings.backup, settings.rollback.keep_displaced)
 
     async def _unneeded(self, care: Care, record: Displaced, stage: Stage) -> Done:
+        operations = await self._guard.tools.ledger.operations(record.stack, limit=OPERATIONS)
         if stage is not Stage.OPEN:
-            require_unneeded(await self._guard.tools.ledger.operations(record.stack, limit=1))
+            require_unneeded(operations)
+        if stage is Stage.DROP and taken_back(record, operations):
+            return replace(record, gone_at=care.hands.clock.now()), None
         return await STAGES[stage](care, record)
 
 

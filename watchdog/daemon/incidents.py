@@ -9,22 +9,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchdog.clock import timestamp
 from watchdog.daemon.guard import Guard
-from watchdog.errors import Unreachable, UsageError
+from watchdog.errors import Refused, Unreachable, UsageError
 from watchdog.incident.incident import REPORT, listed, read
 from watchdog.incident.loss import lines, total
 from watchdog.rollback.aftermath import Care
-from watchdog.rollback.displaced import Displaced
+from watchdog.rollback.displaced import Displaced, why_not_put_back
+from watchdog.rollback.operation import Operation
 from watchdog.rollback.salvage import salvage, stems
 
 if TYPE_CHECKING:  # it takes this module's functions up
     from watchdog.daemon.client import Arguments, Caller, Channel
 
+FAR_BACK = 1000
+"""Operations among which the one that displaced the rows is looked for, and the undo of it."""
 BLOCK_BYTES = 256 * 1024
 """A message to the client holds so much of a file; the next one waits for its answer."""
 
@@ -73,7 +77,7 @@ async def salvage_incident(guard: Guard, arguments: Arguments, channel: Channel,
     summaries, names = [], stems([record.database for record in records])
     for record in records:
         into = directory / names[record.database] if len(records) > 1 else directory
-        work = salvage(care, record, into, tables, apply)
+        work = _salvage(guard, care, record, into, tables, apply)
         summaries.append(await guard.conductor.run(f"salvage of {identifier}", work, gives_way=True))
     if arguments.get("send"):
         await _send(directory, channel)
@@ -87,6 +91,19 @@ async def _displaced(guard: Guard, identifier: str) -> list[Displaced]:
     if not records:
         raise UsageError(f"incident {identifier} displaced no database: there is nothing to salvage")
     return records
+
+
+async def _salvage(
+    guard: Guard, care: Care, record: Displaced, into: Path, tables: Sequence[str], apply: bool
+) -> dict[str, Any]:
+    """Raises `Refused` where putting rows back could bring back what somebody deleted since."""
+    if apply and (why := why_not_put_back(record, await _operations(guard))):
+        raise Refused(why)
+    return await salvage(care, record, into, tables, apply)
+
+
+async def _operations(guard: Guard) -> tuple[Operation, ...]:
+    return await guard.tools.ledger.operations(guard.name, limit=FAR_BACK)
 
 
 def _directory(guard: Guard, identifier: str) -> Path:

@@ -89,6 +89,35 @@ def still_needed(record: Displaced) -> bool:
     return record.forgotten_at is None and (record.gone_at is None or record.dumped_at is not None)
 
 
+def taken_back(record: Displaced, operations: Iterable[Operation]) -> Operation | None:
+    """The undo that brought it back, or began to; what it held is live again then."""
+    for operation in operations:
+        acted = operation.outcome in {Outcome.SUCCEEDED, Outcome.HELD}
+        if acted and operation.returning.get(record.database) == record.name:
+            return operation
+    return None
+
+
+def why_not_put_back(record: Displaced, operations: Sequence[Operation]) -> str:
+    """Why its rows may be had as files only; empty where they may be put back into the live database.
+
+    There, a row that is missing must be one that was lost. `operations` of the stack, newest first.
+    """
+    own = next((o for o in operations if o.id == record.operation), None)
+    if own is None or own.undoes is not None:
+        return (
+            f"what {record.operation} displaced had been restored from a backup and used since: which of its"
+            f" rows are lost, and which came back with the undo, cannot be told apart surely enough to write"
+            f" them; take them from the files (without --apply)"
+        )
+    if (undo := taken_back(record, operations)) is not None:
+        return (
+            f"rollback {record.operation} was undone by {undo.id}: what it displaced came back, so that a row"
+            f" which is missing now was deleted since; to have a look at them leave --apply out"
+        )
+    return ""
+
+
 def newly_displaced(
     operations: Iterable[Operation],
     journal: Mapping[str, Sequence[StepRecord]],

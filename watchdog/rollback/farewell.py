@@ -14,15 +14,19 @@ from datetime import datetime
 from watchdog.alert.alert import Alert, Level, alert
 from watchdog.backup.displaced_dump import (
     DisplacedDump,
+    check_displaced_dump,
     dump_displaced,
     open_displaced_dump,
     read_displaced_dump,
     remove_displaced_dump,
 )
 from watchdog.clock import timestamp
-from watchdog.database.displaced import drop_displaced
-from watchdog.database.facts import inspect
+from watchdog.database.contents import differences
+from watchdog.database.displaced import drop_displaced, open_read_only
+from watchdog.database.facts import DatabaseFacts, inspect
 from watchdog.database.fence import end_backends
+from watchdog.database.losses import would_displace
+from watchdog.database.measuring import survey
 from watchdog.database.names import application_name, verify_name
 from watchdog.database.restore import discard_side, restore_beside
 from watchdog.errors import Busy, Corrupt, Refused
@@ -66,10 +70,7 @@ async def prove(care: Care, record: Displaced) -> Done:
         await _require_room(server, made)
         await restore_displaced_dump(care, server, record, made, side)
     except Corrupt as error:
-        trouble = f"its dump is damaged and made anew: {error}"
-        title, now = f"the dump of {record.name} is damaged", care.hands.clock.now()
-        told = alert(record.stack, Level.WARNING, title, trouble, now)
-        return replace(record, dumped_at=None, trouble=trouble), told
+        return _anew(care, record, error)
     finally:
         await discard_side(server, record.database, side, care.hands.clock)
     return replace(record, proved_at=care.hands.clock.now()), None
@@ -90,25 +91,57 @@ async def restore_displaced_dump(
 
 
 def require_unneeded(operations: Sequence[Operation]) -> None:
-    """Raise `Busy` where nothing may be dropped now; `operations` of the stack, newest first."""
-    newest = operations[0] if operations else None
+    """Raise `Busy` where nothing may be dropped now; `operations` of the stack, newest first.
+
+    One that was refused or aborted changed nothing: a held one before it waits as it did.
+    """
+    newest = next((o for o in operations if o.outcome not in {Outcome.REFUSED, Outcome.ABORTED}), None)
     if newest is not None and (newest.open or newest.outcome is Outcome.HELD):
         raise Busy(f"rollback {newest.id} is {newest.outcome}: what was displaced may still be needed")
 
 
 async def drop(care: Care, record: Displaced) -> Done:
-    """Under the stack's lock: no operation is at work. Raises `Refused` where a slot follows it."""
+    """Under the stack's lock: no operation is at work. Raises `Refused` where a slot follows it.
+
+    Its proof may be some days old: the dump is dumped anew where it is damaged or not all of it any more.
+    """
     server = await care.server(record)
     facts = await inspect(server, record.name)
     if facts is not None:
         if facts.logical_slots:
             raise Refused(_slots(record, facts.logical_slots))
-        made = await asyncio.to_thread(read_displaced_dump, care.backups.directory, record.dump)
-        if made.dump.name != record.name:
-            raise Refused(f"{record.dump} is the dump of {made.dump.name}, not of {record.name}")
+        try:
+            made = await asyncio.to_thread(check_displaced_dump, care.backups.directory, record.dump)
+            if made.dump.name != record.name:
+                raise Refused(f"{record.dump} is the dump of {made.dump.name}, not of {record.name}")
+            await _require_unwritten(server, facts, made)
+        except Corrupt as error:
+            return _anew(care, record, error)
         await drop_displaced(server, record.name)
     now = care.hands.clock.now()
     return replace(record, gone_at=now), _dropped(care, record, now)
+
+
+async def _require_unwritten(server: Server, facts: DatabaseFacts, made: DisplacedDump) -> None:
+    """Read-only is a default only, which whoever may connect can set aside."""
+    account = made.dump.account
+    if not facts.allows_connections:  # an undo that failed fenced it
+        await open_read_only(server, facts.name)
+    async with server.connect(facts.name) as session:
+        written = await would_displace(session, account.snapshot, account.contents.tables)
+        if not written:
+            return
+        counted = account.contents.hashes == "counts"
+        if counted or differences(account.contents, await survey(session, account.contents)):
+            tables = ", ".join(loss.table for loss in written[:5])
+            raise Corrupt(f"somebody wrote in {facts.name} after it was dumped ({tables})")
+
+
+def _anew(care: Care, record: Displaced, error: Corrupt) -> Done:
+    trouble = f"its dump is made anew: {error}"
+    title, now = f"the dump of {record.name} is made anew", care.hands.clock.now()
+    told = alert(record.stack, Level.WARNING, title, trouble, now)
+    return replace(record, dumped_at=None, proved_at=None, trouble=trouble), told
 
 
 async def forget(care: Care, record: Displaced) -> Done:
