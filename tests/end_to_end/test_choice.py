@@ -43,10 +43,8 @@ def test_offers_the_backups_with_what_each_displaces_and_does_what_was_shown(
     second = guarded.backup()
     exit_code, printed = on_a_terminal(guarded, "2\nn\n", "rollback")
     assert exit_code == 1, printed
-    assert f"  1  {second}  0 min old, complete, the release that runs, displaces up to 0 rows" in printed
-    assert (
-        f"  2  {first}  0 min old, complete, the release that runs, displaces up to {changed} rows" in printed
-    )
+    assert f"  1  {second}, 0 min old, complete, of what runs: displaces up to 0 rows" in printed
+    assert f"  2  {first}, 0 min old, complete, of what runs: displaces up to {changed} rows" in printed
     assert f"Displaces public.products of shop: up to {changed} rows written since" in printed
     assert guarded.operations() == [], "the answer was no"
 

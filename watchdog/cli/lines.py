@@ -41,8 +41,8 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "standby_not_made": lambda e: f"no standby copy: {e['reason']}",
     "standby_ready": lambda e: f"the standby copy of backup {e['backup']} is ready ({e['seconds']:.0f} s)",
     "displaced_cared_for": lambda e: f"displaced database {e['database']}: {CARED_FOR[e['stage']]}",
-    "step_started": lambda e: f"  {e['step']} …",
-    "step_finished": lambda e: f"  {e['step']} {e['seconds']:.2f} s{_after(e['error'])}",
+    "step_started": lambda e: f"  {_words(e['step'])} …",
+    "step_finished": lambda e: f"  {_words(e['step'])} {e['seconds']:.2f} s{_after(e['error'])}",
     "verify_progress": lambda e: f"verify: {e['text']}",
     "waiting_until_green": lambda e: f"waiting until what runs has been green for {e['seconds']:.0f} s",
 }
@@ -70,3 +70,8 @@ def sentence(event: Event) -> str:
 
 def _after(text: str) -> str:
     return f": {text}" if text else ""
+
+
+def _words(step: str) -> str:
+    """A step as the plan's printout calls it."""
+    return step.replace("_", " ")

@@ -56,7 +56,8 @@ async def rollback(
     if as_json:
         click.echo(json.dumps(result))
     else:
-        click.echo(f"rollback {result['operation']}: {result['outcome']} {result['detail']}".rstrip())
+        detail = f": {result['detail']}" if result["detail"] else ""
+        click.echo(f"rollback {result['operation']}: {result['outcome']}{detail}")
     return EXIT_CODES.get(result["outcome"], HELD)
 
 
@@ -73,10 +74,10 @@ def _choose(offers: Sequence[Mapping[str, Any]]) -> str | None:
 
 def _offer(offered: Mapping[str, Any]) -> str:
     rows = "an unknown number of" if offered["rows"] is None else f"up to {offered['rows']}"
-    release = "the release that runs" if offered["runs"] else f"release {offered['release']}"
+    release = "of what runs" if offered["runs"] else f"of release {offered['release']}"
     return (
-        f"{offered['timestamp']}  {offered['age']} old, {offered['level']}, {release}, "
-        f"displaces {rows} rows  ({offered['reason']})"
+        f"{offered['timestamp']}, {offered['age']} old, {offered['level']}, {release}: "
+        f"displaces {rows} rows ({offered['reason']})"
     )
 
 

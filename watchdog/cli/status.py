@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from watchdog.cli.console import console
+from watchdog.cli.console import age, console, short
 from watchdog.cli.context import Context
 from watchdog.cli.lines import Printer
 from watchdog.cli.talk import talk
@@ -27,7 +27,7 @@ async def status(context: Context, stack: str | None, as_json: bool) -> None:
         return
     out = console()
     for document in found:
-        _show(out, document)
+        show(out, document)
 
 
 async def _ask(context: Context, stack: str | None) -> dict[str, Any]:
@@ -35,7 +35,8 @@ async def _ask(context: Context, stack: str | None) -> dict[str, Any]:
     return {**document, "daemon": not context.alone}
 
 
-def _show(console: Console, status: dict[str, Any]) -> None:
+def show(console: Console, status: dict[str, Any]) -> None:
+    """One stack, as `daemon.status` tells it."""
     armed = "[green]armed[/]" if status["armed"] else "[red]not armed[/]"
     console.print(f"[bold]{status['stack']}[/]: {armed} (mode {status['mode']})")
     if not status["daemon"]:
@@ -46,15 +47,34 @@ def _show(console: Console, status: dict[str, Any]) -> None:
         console.print(status["unreachable"], markup=False, soft_wrap=True)
     if status["doing"]:
         console.print(f"busy: {status['doing']}", markup=False)
-    console.print(f"release {status['release'] or '-'}, last known good {status['last_known_good'] or '-'}")
+    console.print(_release(status))
     _show_last(console, "deployment", status["deployment"], "phase")
     _show_last(console, "rollback", status["last_rollback"], "outcome")
     console.print(_table("service", status["services"], ("service", "state", "health", "image", "restarts")))
     console.print(_table("check", status["checks"], ("check", "state", "since", "detail")))
-    backups = status["backups"]
-    console.print(f"backups: {backups['count']} in {backups['directory']}, newest {backups['newest'] or '-'}")
+    console.print(f"backups: {_backups(status['backups'])}", markup=False, soft_wrap=True)
     if standby := status["standby"]:
         console.print(f"standby: {_standby(standby)}", markup=False, soft_wrap=True)
+    for displaced in status["displaced"]:
+        console.print(f"displaced: {_displaced(displaced)}", markup=False, soft_wrap=True)
+
+
+def _release(status: dict[str, Any]) -> str:
+    if status["runs_last_known_good"]:
+        return f"release {status['last_known_good']}, which is the last known good one"
+    return f"release {status['release'] or '-'}, last known good {status['last_known_good'] or '-'}"
+
+
+def _backups(backups: dict[str, Any]) -> str:
+    newest = f", newest {backups['newest']}, {_ago(backups['newest_at'])}" if backups["newest"] else ""
+    return f"{backups['count']} in {backups['directory']}{newest}"
+
+
+def _displaced(displaced: dict[str, Any]) -> str:
+    """Until when: only its proved dump lets it go, however old it is."""
+    until = short(datetime.fromisoformat(displaced["kept_until"]))
+    trouble = f": {displaced['trouble']}" if displaced["trouble"] else ""
+    return f"{displaced['name']} on {displaced['server']}, kept until {until} at least{trouble}"
 
 
 def _standby(standby: dict[str, Any]) -> str:
@@ -65,8 +85,12 @@ def _standby(standby: dict[str, Any]) -> str:
 def _show_last(console: Console, what: str, document: dict[str, Any] | None, state: str) -> None:
     if document is not None:
         reasons = "; ".join(document.get("reasons", ())) or document.get("detail", "")
-        line = f"last {what} {document['id']}: {document[state]} {reasons}"
-        console.print(line.rstrip(), markup=False)
+        line = f"last {what} {document['id']}, {_ago(document['started_at'])}: {document[state]}"
+        console.print(line + (f": {reasons}" if reasons else ""), markup=False, soft_wrap=True)
+
+
+def _ago(moment: str) -> str:
+    return f"{age(datetime.now(UTC) - datetime.fromisoformat(moment))} ago"
 
 
 def local(moment: str) -> str:

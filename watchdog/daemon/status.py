@@ -72,13 +72,39 @@ async def status(guard: Guard) -> dict[str, Any]:
         "unreachable": None if watch.reachable else watch.unreachable,
         "release": watch.release.id if watch.release else None,
         "last_known_good": watch.good.id if watch.good else None,
+        "runs_last_known_good": _runs_good(guard),
         "deployment": await _deployment(guard),
         "last_rollback": await _last_rollback(guard),
         "services": [_service(container) for container in watch.containers if not container.one_off],
         "checks": [_check(state) for state in watch.checks.values()],
         "backups": _backups(guard),
         "standby": await standby(guard),
+        "displaced": await _displaced(guard),
     }
+
+
+def _runs_good(guard: Guard) -> bool:
+    """Captured twice, one release has two IDs; what counts is what it consists of."""
+    good, release = guard.watch.good, guard.watch.release
+    return good is not None and release is not None and release.fingerprint == good.fingerprint
+
+
+async def _displaced(guard: Guard) -> list[dict[str, Any]]:
+    """What rollbacks left on the servers, newest first: it takes room until its time is over."""
+    keep = guard.tools.settings.rollback.keep_displaced
+    records = await guard.tools.ledger.displaced(guard.name)
+    return [
+        {
+            "name": record.name,
+            "database": record.database,
+            "server": record.server,
+            "at": record.at.isoformat(),
+            "kept_until": (record.at + keep).isoformat(),
+            "trouble": record.trouble,
+        }
+        for record in reversed(records)
+        if record.gone_at is None
+    ]
 
 
 async def _deployment(guard: Guard) -> dict[str, Any] | None:
