@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.postgres_server import Server
 from watchdog.clock import SystemClock
 from watchdog.database.ground import create_missing_roles, make_placeholder
-from watchdog.database.properties import Properties, read_properties
+from watchdog.database.properties import STAND_IN, Properties, read_properties
 from watchdog.database.swap import Swap, SwapState, observe, swap
 from watchdog.errors import StepFailed
 
@@ -61,11 +62,17 @@ async def test_a_stand_in_is_empty_fenced_and_alike_and_is_displaced_by_the_swap
 
     assert await make_placeholder(cluster, pair, TIMESTAMP, properties, CLOCK)
     assert server.databases(database) == {database: False, pair.side: True}
-    assert await properties_of(server, database) == properties
+    found = await properties_of(server, database)
+    assert replace(found, comment="the shop") == properties
+    assert (found.comment or "").startswith(STAND_IN)
     assert await observe(cluster, pair) is SwapState.NOT_SWAPPED
+    again = "a process that died, and came back"
+    assert await make_placeholder(cluster, pair, TIMESTAMP, properties, CLOCK), again
     await swap(cluster, [pair], CLOCK)
     assert await observe(cluster, pair) is SwapState.SWAPPED
-    assert not await make_placeholder(cluster, pair, TIMESTAMP, properties, CLOCK)
+    assert await make_placeholder(cluster, pair, TIMESTAMP, properties, CLOCK), again
+    other = replace(pair, displaced=f"{pair.displaced}1")
+    assert not await make_placeholder(cluster, other, TIMESTAMP, properties, CLOCK), "another rollback's"
     assert set(server.databases(database)) == {database, pair.displaced}
 
 

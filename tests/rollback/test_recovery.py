@@ -120,6 +120,8 @@ async def test_a_database_that_is_gone_is_made_again_and_an_empty_one_is_displac
     assert world.users() == {BACKED_UP}
     [empty] = displaced(await world.ledger.steps(operation.id)).values()
     assert server.sql(empty, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+    comments = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = "
+    assert server.sql("postgres", f"{comments}'{name}'") == [(None,)]
     [step] = [s for s in await world.ledger.steps(operation.id) if s.step == "restore_database"]
     assert step.facts["placeholders"] == [name]
     told = (await world.ledger.pending_alerts())[-1].text
@@ -158,5 +160,7 @@ async def test_wherever_it_dies_the_next_process_finishes_it(
     assert following.users() == {BACKED_UP}
     assert server.databases(name)[name] is True
     assert len(server.databases(name)) == 2
+    [step] = [s for s in await following.ledger.steps(ended.id) if s.step == "restore_database"]
+    assert step.facts["placeholders"] == ([name] if gone else []), "no undo brings the empty one back"
     assert await following.release() == good
     await following.ledger.close()

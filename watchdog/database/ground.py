@@ -6,12 +6,19 @@ Nothing that exists is changed.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from watchdog.clock import Clock
 from watchdog.database import sql
 from watchdog.database.names import control_database, side_name
 from watchdog.database.ports import Cluster
-from watchdog.database.properties import Properties, apply_properties, create_like
+from watchdog.database.properties import (
+    STAND_IN,
+    Properties,
+    apply_properties,
+    create_like,
+    read_properties,
+)
 from watchdog.database.restore import discard_side
 from watchdog.database.roles import missing_roles, statements_for
 from watchdog.database.swap import Swap
@@ -43,17 +50,19 @@ async def create_missing_roles(
 async def make_placeholder(
     cluster: Cluster, pair: Swap, timestamp: str, properties: Properties, clock: Clock
 ) -> bool:
-    """Let an empty, fenced database stand for a live one that is gone; whether one was made.
+    """Let an empty, fenced database stand for a live one that is gone; whether one does, now or displaced.
 
-    Every swap displaces something then, by which it is known again. Not where the swap stands already.
+    Every swap displaces something then, by which it is known again. A comment tells the next process, which
+    finds a database there, that it is empty.
     """
-    building = side_name(pair.live, timestamp)
+    building, comment = side_name(pair.live, timestamp), f"{STAND_IN} {pair.displaced}"
     async with cluster.connect(control_database([pair.live, building])) as session:
-        if await session.rows(sql.databases_named([pair.live])):
-            return False
+        former = [await read_properties(session, name) for name in (pair.live, pair.displaced)]
+        if former[0] is not None:
+            return any(found is not None and found.comment == comment for found in former)
         await discard_side(cluster, pair.live, building, clock)
         await create_like(session, building, properties)
         await session.execute(sql.allow_connections(building, False))
-        await apply_properties(session, building, properties)
+        await apply_properties(session, building, replace(properties, comment=comment))
         await session.execute(sql.rename_database(building, pair.live))
     return True

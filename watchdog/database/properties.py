@@ -26,6 +26,8 @@ QUOTED_LISTS = frozenset(
     }
 )
 """PostgreSQL's GUC_LIST_QUOTE settings: stored as a quoted list, to be given item by item."""
+STAND_IN = "ops-watchdog: empty, for a database that was gone; displaced as"
+"""Begins the comment of a database that stands for one that was gone (see `ground`); no copy inherits it."""
 _LIST_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"]+))\s*(?:,|$)')
 
 _DEFAULT_RIGHTS = 8

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from watchdog.clock import Clock, Deadline
@@ -18,7 +19,13 @@ from watchdog.database.measuring import survey
 from watchdog.database.names import control_database, is_side
 from watchdog.database.plain import guarded
 from watchdog.database.ports import LONG, Cluster, Dump, Format
-from watchdog.database.properties import Properties, apply_properties, create_like, read_properties
+from watchdog.database.properties import (
+    STAND_IN,
+    Properties,
+    apply_properties,
+    create_like,
+    read_properties,
+)
 from watchdog.errors import Corrupt, Refused, StepFailed, Unreachable
 from watchdog.stack import Contents
 
@@ -48,7 +55,7 @@ async def restore_beside(
     """
     _refuse_unless_side(live, side)
     async with cluster.connect(control_database([live, side])) as session:
-        properties = await read_properties(session, live) or saved
+        properties = _inherited(await read_properties(session, live), saved)
         if properties is None:
             raise Refused(
                 f"database {live} does not exist and the backup holds no properties to create it by"
@@ -68,6 +75,13 @@ async def restore_beside(
     finally:
         if not proven:
             await _tidy(cluster, live, side, clock)
+
+
+def _inherited(live: Properties | None, saved: Properties | None) -> Properties | None:
+    """What stands for a database that was gone says so in its comment, and a copy is no such thing."""
+    if live is None or not (live.comment or "").startswith(STAND_IN):
+        return live or saved
+    return replace(live, comment=saved.comment if saved else None)
 
 
 async def discard_side(cluster: Cluster, live: str, side: str, clock: Clock) -> None:
