@@ -137,6 +137,23 @@ async def test_a_backup_that_proves_to_be_none_is_alerted_and_never_a_target_aga
     assert (await house.heard("command_ended"))["exit_code"] == 0, "the deployment goes on"
 
 
+async def test_a_dump_that_cannot_be_read_just_now_condemns_nothing(house: Stocked) -> None:
+    """The disk answers again, and the rollback of this deployment can use the backup."""
+    guard = await house.adopted()
+    house.gate.shut()
+    await begun(guard, FakeCommand())
+    await house.gate.reached.wait()
+    [dump] = (house.root / "backups").glob("db_backup_*.dump.zst")
+    away = dump.rename(dump.with_name("away"))
+    house.gate.passed.set()
+    await house.heard("standby_failed")
+    away.rename(dump)
+    [alert] = [a for a in await house.alerts() if a.title == "the standby copy could not be made"]
+    assert alert.level == "warning"
+    await house.standbys.settle(the_backup(house).timestamp)
+    assert the_backup(house).level is Level.COMPLETE
+
+
 async def test_a_server_that_refuses_it_is_a_warning(house: Stocked) -> None:
     """A role that the dump needs is gone from the server."""
     role = f"{house.database}_owner"

@@ -37,6 +37,28 @@ ACROSS = {
         SHOP + "    checks: [{tcp: 'a:1', name: x}, {tcp: 'a:2', name: x}]\n",
         "4:56 stacks.shop.checks[1].name: is the name of stacks.shop.checks[0] already",
     ),
+    "two databases of one name on two servers": (
+        SHOP
+        + "    databases: [{service: postgres, name: shop, user: shop}, {host: db, name: shop, user: x}]\n",
+        "4:79 stacks.shop.databases[1].name: would have the same dump file as stacks.shop.databases[0]: "
+        "a stack knows its databases by name",
+    ),
+    "two databases of one file name": (
+        SHOP
+        + "    databases: [{service: postgres, name: a.b, user: x}, {service: postgres, name: a_b, user: x}]\n",
+        "4:84 stacks.shop.databases[1].name: would have the same dump file as stacks.shop.databases[0]: "
+        "a stack knows its databases by name",
+    ),
+    "database called like a copy of ours": (
+        SHOP + "    databases: [{service: postgres, name: shop_standby_20261120_090000, user: shop}]\n",
+        "4:43 stacks.shop.databases[0].name: is a name that ops-watchdog gives to copies, which it drops: "
+        "rename the database",
+    ),
+    "database called like a displaced one": (
+        SHOP + "    databases: [{service: postgres, name: shop_pre_rollback_20261120_090000, user: shop}]\n",
+        "4:43 stacks.shop.databases[0].name: is a name that ops-watchdog gives to copies, which it drops: "
+        "rename the database",
+    ),
     "window that cannot see": (
         SHOP + "    checks: [{tcp: 'a:1', start_period: 50s}]\n    deployment: {monitor: 1m}\n",
         "5:27 stacks.shop.deployment.monitor: 1m is too short to see stacks.shop.checks[0] fail, which takes "

@@ -22,6 +22,7 @@ from watchdog.errors import Corrupt, WatchdogError
 from watchdog.rollback.run import Hands
 from watchdog.rollback.standby import copies, drop_unneeded, prepare
 from watchdog.rollback.standby_rules import Room, cramped, needed, unwanted
+from watchdog.rollback.verification import damaged
 
 if TYPE_CHECKING:  # the guard owns it
     from watchdog.daemon.guard import Guard
@@ -102,6 +103,9 @@ class Preparer:
             guard.tell("standby_started", backup=backup.timestamp)
             await prepare(hands, backup)
         except Corrupt as error:
+            if not damaged(error):
+                await self._failed(hands, Level.WARNING, SLOWER, backup.timestamp, error)
+                return
             await self._failed(hands, Level.CRITICAL, USELESS, backup.timestamp, error)
             with contextlib.suppress(WatchdogError):  # told already
                 await asyncio.to_thread(mark_damaged, backup, guard.name, str(error))

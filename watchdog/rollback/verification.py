@@ -59,7 +59,7 @@ async def verify(backup: Backup, hands: Hands, progress: Progress, *, restore: b
     try:
         return await _verify(backup, hands, progress, restore)
     except Corrupt as error:
-        if _damaged(error):
+        if damaged(error):
             await asyncio.to_thread(mark_damaged, backup, hands.stack.name, str(error))
         raise
 
@@ -72,7 +72,7 @@ def _once_more(backup: Backup) -> Backup:
     return replace(backup, level=Level.COMPLETE if known else Level.UNVERIFIED, problem="")
 
 
-def _damaged(error: Corrupt) -> bool:
+def damaged(error: Corrupt) -> bool:
     """The set's own fault, and not that its files could not be read just now."""
     return not isinstance(error.__cause__, OSError) or isinstance(error.__cause__, gzip.BadGzipFile)
 

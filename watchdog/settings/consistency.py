@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from watchdog.backup.files import dump_name
+from watchdog.database.names import is_displaced, is_side
 from watchdog.health.check import Severity
 from watchdog.rollback.policy import DatabasePolicy, Mode, StandbyPolicy
 from watchdog.settings.build import database_of
@@ -39,6 +41,7 @@ def faults(stacks: Sequence[Declared]) -> Iterator[Finding]:
         yield from _unknown_services(stack)
         yield from _sql_without_database(stack)
         yield from _names_given_twice(stack)
+        yield from _databases_misnamed(stack)
         yield from _blind_windows(stack)
     yield from _shared_projects(stacks)
     yield from _shared_databases(stacks)
@@ -124,6 +127,22 @@ def _names_given_twice(stack: Declared) -> Iterator[Finding]:
         if check.name is not None and first.setdefault(check.name, index) != index:
             place = dotted((*stack.path, "checks", first[check.name]))
             yield (*stack.path, "checks", index, "name"), f"is the name of {place} already"
+
+
+def _databases_misnamed(stack: Declared) -> Iterator[Finding]:
+    """Each has a dump file of its own, and none the name of what we create and drop ourselves."""
+    first: dict[str, int] = {}
+    for index, database in enumerate(stack.section.databases):
+        path, name = (*stack.path, "databases", index, "name"), database.name
+        if is_side(name) or is_displaced(name):
+            text = "is a name that ops-watchdog gives to copies, which it drops: rename the database"
+            yield path, text
+        if first.setdefault(dump_name("", name), index) != index:
+            place = dotted((*stack.path, "databases", first[dump_name("", name)]))
+            yield (
+                path,
+                f"would have the same dump file as {place}: a stack knows its databases by name",
+            )
 
 
 def _blind_windows(stack: Declared) -> Iterator[Finding]:
