@@ -34,11 +34,12 @@ def test_the_report_tells_what_failed_what_was_done_and_where_the_data_is() -> N
         "- Outcome: **held** (verify_health failed)",
         "- Ended: 2026-11-20T09:00:04+00:00",
         "- Went back to: release release-1, backup 20261120_085900",
+        "- Beside this report: the last logs of the containers (`logs/`), replaced files (`displaced/`)",
         "- api: HTTP 500",
         "- backend exited with 1",
         "| 09:00:00.000000 | decided |  |  |",
-        "| 09:00:01.000000 | stop_services | 1.25 |  |",
-        "| 09:00:02.000000 | verify_health | 2.00 | api: HTTP 500 |",
+        "| 09:00:01.000000 | stop services | 1.25 |  |",
+        "| 09:00:02.000000 | verify health | 2.00 | api: HTTP 500 |",
         "- The state of `shop` from before the rollback stays as database "
         "`shop_pre_rollback_20261120_090000`, read-only.",
     ]
@@ -48,7 +49,7 @@ def test_the_report_tells_what_failed_what_was_done_and_where_the_data_is() -> N
 def test_an_error_of_several_lines_stays_one_row_of_the_table() -> None:
     moment = Moment(MORNING, "restart_services", 1.0, "docker compose said:\nno such image | a|b")
     report = render(replace(INCIDENT, timeline=(moment,)))
-    assert "| restart_services | 1.00 | docker compose said: no such image \\| a\\|b |\n" in report
+    assert "| restart services | 1.00 | docker compose said: no such image \\| a\\|b |\n" in report
 
 
 def test_an_open_incident_without_a_database_says_so() -> None:

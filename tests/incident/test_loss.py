@@ -47,7 +47,7 @@ def test_the_account_comes_into_report_and_document_and_keeps_what_a_person_wrot
     text = report.read_text()
     assert text.count("| public.users | 7 inserted, 5 updated |  |\n") == 1
     assert text.count("## What was displaced\n\n- The state of `shop`") == 1
-    assert f"`ops-watchdog incidents salvage {INCIDENT.id}`\n\n## To be filled in\n" in text
+    assert f"`ops-watchdog incidents salvage {INCIDENT.id} --stack shop`\n\n## To be filled in\n" in text
     assert "- Root cause: a migration\n" in text
     assert read(tmp_path, INCIDENT.id) == replace(INCIDENT, lost=(LOSS,))
 

@@ -126,6 +126,7 @@ def render(incident: Incident) -> str:
             f"- Began: {incident.started_at.isoformat(timespec='seconds')}",
             f"- Ended: {_ended(incident)}",
             f"- Went back to: release {incident.target}, backup {incident.backup or 'none (database kept)'}",
+            "- Beside this report: the last logs of the containers (`logs/`), replaced files (`displaced/`)",
             "",
             "## What failed",
             "",
@@ -156,7 +157,7 @@ def _timeline(incident: Incident) -> list[str]:
     rows = ["| time | what | seconds | detail |", "|---|---|---|---|"]
     for moment in incident.timeline:
         seconds = "" if moment.seconds is None else f"{moment.seconds:.2f}"
-        rows.append(f"| {moment.at:%H:%M:%S.%f} | {moment.what} | {seconds} | {_cell(moment.detail)} |")
+        rows.append(f"| {moment.at:%H:%M:%S.%f} | {moment.what.replace('_', ' ')} | {seconds} | {_cell(moment.detail)} |")
     return rows
 
 
@@ -186,4 +187,4 @@ def _lost(incident: Incident, loss: DatabaseLoss) -> list[str]:
     rows = [f"Since the backup, and only in `{loss.displaced}`: {total(loss)}.", ""]
     rows += ["| table | rows | remark |", "|---|---|---|"]
     rows += [f"| {_cell(table.table)} | {figures(table)} | {_cell(table.note)} |" for table in loss.tables]
-    return [*rows, "", f"To get at them: `ops-watchdog incidents salvage {incident.id}`"]
+    return [*rows, "", f"To get at them: `ops-watchdog incidents salvage {incident.id} --stack {incident.stack}`"]

@@ -106,12 +106,15 @@ async def account(care: Care, record: Displaced) -> Done:
 def told(record: Displaced, loss: DatabaseLoss) -> Alert:
     """Figures per table, where the rows are, and how to get at them."""
     title = f"rollback {record.operation}: what was displaced from {record.database}"
+    something = bool(loss.tables or loss.note)
     parts = [
         loss.note or f"Only in {record.name} on {record.server}, read-only: {total(loss)}.",
         *lines(loss.tables, TOLD),
-        f"To get at the rows: ops-watchdog incidents salvage {record.operation} --stack {record.stack}",
     ]
-    level = Level.WARNING if loss.tables or loss.note else Level.INFO
+    if something:
+        words = f"{record.operation} --stack {record.stack}"
+        parts.append(f"To get at the rows: ops-watchdog incidents salvage {words}")
+    level = Level.WARNING if something else Level.INFO
     return alert(record.stack, level, title, "\n".join(parts), loss.accounted_at)
 
 

@@ -69,6 +69,7 @@ def finished(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence
         *todo,
         *_displaced_lines(operation, displaced(steps)),
         *_ground_lines(steps),
+        *_where_next(operation, steps),
     ]
     text = "\n".join(part for part in parts if part)
     title = f"rollback {operation.outcome} after {seconds:.1f} s"
@@ -78,7 +79,25 @@ def finished(operation: Operation, steps: tuple[StepRecord, ...], todo: Sequence
 
 def _displaced_lines(operation: Operation, former: Facts) -> list[str]:
     what = "What was live before the undo is" if operation.undoes else "Rows written after the backup are"
-    return [f"{what} kept in database {name}." for name in former.values()]
+    return [f"{what} kept in database {name}. How many: in a message of its own." for name in former.values()]
+
+
+def _where_next(operation: Operation, steps: tuple[StepRecord, ...]) -> list[str]:
+    """A rollback that failed says in its own words what to do; one that worked can be read up and undone."""
+    if operation.outcome is not Outcome.SUCCEEDED:
+        return []
+    words = f"{operation.id} --stack {operation.stack}"
+    retagged = [image for step in steps for image in step.facts.get("retagged", ())]
+    lost = any(step.facts.get("placeholders") for step in steps)
+    lines = [
+        f"The tag {image} means the image of that release again on this host only: the next pull or build "
+        f"brings the other one back."
+        for image in retagged
+    ]
+    lines.append(f"What happened: ops-watchdog incidents show {words}")
+    if (operation.keeps_release or operation.from_release) and not lost:
+        lines.append(f"To take it back again: ops-watchdog rollback --undo {words}")
+    return lines
 
 
 def _ground_lines(steps: tuple[StepRecord, ...]) -> list[str]:
@@ -93,7 +112,8 @@ def _ground_lines(steps: tuple[StepRecord, ...]) -> list[str]:
 
 def _fields(operation: Operation) -> tuple[tuple[str, str], ...]:
     returning = ", ".join(operation.returning.values())
-    release = operation.target_release or "none: what runs stays"
+    stays = operation.keeps_release or not operation.target_release
+    release = "none: what runs stays" if stays else operation.target_release
     return (
         ("Incident", operation.id),
         *((("Undoes", operation.undoes),) if operation.undoes else ()),
