@@ -29,6 +29,9 @@ def test_displaced_rows_are_told_listed_written_out_and_put_back(
     watched.ok("rollback", "--database-only", "--backup-timestamp", timestamp, "--yes")
     incident = watched.operations()[-1]["id"]
     watched.until("displaced_cared_for", seen, stage="dump")
+    [left] = watched.status()["displaced"]
+    assert (left["database"], left["server"], left["trouble"]) == ("shop", "database", "")
+    assert left["name"] in watched.ok("status").stdout
     assert len(list(tmp_path.rglob("pre_rollback_*.dump.zst"))) == 1
 
     listed = watched.ok("incidents", "list", "--json").json
@@ -39,7 +42,9 @@ def test_displaced_rows_are_told_listed_written_out_and_put_back(
     assert incident in watched.ok("incidents", "list").stdout
 
     mine = tmp_path / "mine"
-    watched.ok("incidents", "salvage", incident, "--directory", str(mine), "--table", "users")
+    words = ("incidents", "salvage", incident, "--directory", str(mine), "--table", "users", "--json")
+    sent = watched.ok(*words).json
+    assert (sent["directory"], sent["databases"][0]["directory"]) == (str(mine), str(mine))
     with (mine / "public.users.inserted.csv").open() as file:
         assert [row["name"] for row in csv.DictReader(file)] == [f"later {n}" for n in range(1, 5)]
     assert (mine / "public.users.inserted.csv").stat().st_mode & 0o777 == 0o600

@@ -74,13 +74,21 @@ async def salvage(
     }
     result = await talk(context, request, Printer(quiet=as_json), files=receiver)
     if directory is not None:
-        result["directory"] = str(directory)
+        _moved(result, directory)
     if as_json:
         click.echo(json.dumps(result))
     else:
         _print(result)
     refused = [t for d in result["databases"] for t in d["tables"] if (t["put_back"] or {}).get("refused")]
     return 1 if refused else 0
+
+
+def _moved(result: dict[str, Any], directory: Path) -> None:
+    """The files lie where the client wrote them; where they were made, nothing is left."""
+    made = result["directory"]
+    for database in result["databases"]:
+        database["directory"] = str(directory / Path(database["directory"]).relative_to(made))
+    result["directory"] = str(directory)
 
 
 class Receiver:
