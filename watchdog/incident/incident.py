@@ -157,7 +157,8 @@ def _timeline(incident: Incident) -> list[str]:
     rows = ["| time | what | seconds | detail |", "|---|---|---|---|"]
     for moment in incident.timeline:
         seconds = "" if moment.seconds is None else f"{moment.seconds:.2f}"
-        rows.append(f"| {moment.at:%H:%M:%S.%f} | {moment.what.replace('_', ' ')} | {seconds} | {_cell(moment.detail)} |")
+        cells = (f"{moment.at:%H:%M:%S.%f}", moment.what.replace("_", " "), seconds, _cell(moment.detail))
+        rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
@@ -187,4 +188,5 @@ def _lost(incident: Incident, loss: DatabaseLoss) -> list[str]:
     rows = [f"Since the backup, and only in `{loss.displaced}`: {total(loss)}.", ""]
     rows += ["| table | rows | remark |", "|---|---|---|"]
     rows += [f"| {_cell(table.table)} | {figures(table)} | {_cell(table.note)} |" for table in loss.tables]
-    return [*rows, "", f"To get at them: `ops-watchdog incidents salvage {incident.id} --stack {incident.stack}`"]
+    words = f"{incident.id} --stack {incident.stack}"
+    return [*rows, "", f"To get at them: `ops-watchdog incidents salvage {words}`"]
