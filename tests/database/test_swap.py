@@ -82,6 +82,16 @@ async def test_a_second_rename_that_fails_undoes_the_first_and_the_fence(server:
     assert server.sql(pair.live, "SELECT count(*) FROM users") == [(1000,)]
 
 
+async def test_a_swap_that_fails_opens_nothing_that_was_fenced_before(server: Server, pair: Swap) -> None:
+    """An earlier rollback was held with it: nothing that runs fits it yet."""
+    server.sql(
+        "postgres", f"ALTER DATABASE {pair.live} ALLOW_CONNECTIONS false", f"DROP DATABASE {pair.side}"
+    )
+    with pytest.raises(StepFailed, match="does not exist; restore it first"):
+        await swap(server.cluster(), [pair], CLOCK, fenced=[pair.live])
+    assert server.databases(pair.live) == {pair.live: False}
+
+
 async def test_without_a_restored_copy_nothing_is_fenced(server: Server, database: str) -> None:
     missing = Swap(database, side_name(database, TS), displaced_name(database, TS))
     with pytest.raises(StepFailed, match="does not exist; restore it first"):

@@ -229,6 +229,25 @@ async def test_a_held_rollback_names_the_way_out_and_going_on_opens_the_database
     assert await world.release() == good
 
 
+async def test_an_abort_does_not_open_what_an_earlier_rollback_left_fenced(broken: Broken) -> None:
+    """Held after its swap, before images and files were back: the newer code does not fit that database."""
+    world, good = broken
+    server, name = world.clusters.server, world.stack.databases[0].name
+
+    async def refuse(at: str) -> None:
+        if at == "tag":
+            raise StepFailed("no")
+
+    world.let(refuse)
+    assert (await world.roll_back(good)).outcome is Outcome.HELD
+    world.let(undisturbed)
+    expect_something_else(world)
+    operation = await world.roll_back(good)
+    assert operation.outcome is Outcome.ABORTED, operation.detail
+    assert server.databases(name)[name] is False
+    assert world.begun[-1] == "lift_fence"
+
+
 class Death(BaseException):
     """The process is gone."""
 

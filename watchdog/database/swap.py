@@ -49,8 +49,16 @@ class SwapState(StrEnum):
     PARTIAL = "partial"
 
 
-async def swap(cluster: Cluster, pairs: Sequence[Swap], clock: Clock, within: timedelta = WITHIN) -> None:
+async def swap(
+    cluster: Cluster,
+    pairs: Sequence[Swap],
+    clock: Clock,
+    within: timedelta = WITHIN,
+    fenced: Collection[str] = (),
+) -> None:
     """Exchange every pair, or none. Afterwards both databases of each pair are fenced.
+
+    `fenced`: live databases that were so before, and stay so where the swap fails.
 
     Repeating a swap that stands does nothing. Raises `StepFailed` (or `Unreachable`) with the live databases
     open again and nothing renamed; where the server stays away, `Unreachable` leaves open whether the swap
@@ -68,7 +76,7 @@ async def swap(cluster: Cluster, pairs: Sequence[Swap], clock: Clock, within: ti
             raise
     finally:
         if not stands and await _observe_all(cluster, pairs) is SwapState.NOT_SWAPPED:
-            await unfence(cluster, [pair.live for pair in pairs])
+            await unfence(cluster, [pair.live for pair in pairs if pair.live not in fenced])
 
 
 async def observe(cluster: Cluster, pair: Swap) -> SwapState:

@@ -11,9 +11,10 @@ from typing import Any
 from watchdog.backup.backup import Backup
 from watchdog.backup.displaced_dump import displaced_dump_name
 from watchdog.clock import timestamp
+from watchdog.database import sql
 from watchdog.database.facts import DatabaseFacts, blockers, inspect, room
 from watchdog.database.leftovers import find_copies, spared
-from watchdog.database.names import displaced_name, standby_name
+from watchdog.database.names import control_database, displaced_name, standby_name
 from watchdog.database.offer import unmet
 from watchdog.database.ports import Cluster
 from watchdog.database.swap import Swap
@@ -67,6 +68,22 @@ async def obstacles_to_return(run: Run) -> tuple[str, ...]:
             facts = await inspect(cluster, name, inside)
             found += [_missing(run, name, database)] if facts is None else blockers(facts, facts.size_bytes)
     return tuple(found)
+
+
+async def fenced(run: Run) -> list[str]:
+    """The live databases that let nobody in: an earlier rollback was held, and nothing fits them yet."""
+    found: list[str] = []
+    for database in run.stack.databases:
+        cluster = await cluster_of(run, database)
+        async with cluster.connect(control_database([database.name])) as session:
+            rows = await session.rows(sql.databases_named([database.name]))
+        found += [str(name) for name, open_to_all in rows if not open_to_all]
+    return found
+
+
+def fenced_before(run: Run) -> frozenset[str]:
+    """As the preflight found them; none in a journal of an older version."""
+    return frozenset(run.facts["preflight"].get("fenced", ()))
 
 
 async def addresses(hands: Hands) -> Collection[str]:

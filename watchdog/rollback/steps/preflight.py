@@ -13,7 +13,7 @@ from watchdog.backup.catalogue import check_files, open_dump
 from watchdog.database.plain import require_harmless
 from watchdog.errors import Refused, StepFailed, WatchdogError
 from watchdog.rollback.run import Run
-from watchdog.rollback.steps.databases import copies, obstacles, obstacles_to_return
+from watchdog.rollback.steps.databases import copies, fenced, obstacles, obstacles_to_return
 from watchdog.rollback.steps.recover import obstacles_to_recovery
 from watchdog.rollback.steps.rehearse import rehearse
 from watchdog.stack import Container, Release, ServiceRelease
@@ -37,10 +37,15 @@ JOURNAL_ROOM = 64 * 1024**2
 
 
 async def preflight(run: Run) -> dict[str, Any]:
-    """Facts: `containers` (what will be stopped, and its restart policies), `databases` (names)."""
+    """Facts: `containers` (what will be stopped, and its restart policies), `databases` (names), `fenced`."""
     for require in (_require_room, _bring_images, *REQUIREMENTS):
         await require(run)
-    return {"containers": [_remember(c) for c in await run.containers()], "databases": copies(run)}
+    aborts = run.swaps_database and not run.operation.recovers  # only then anybody asks
+    return {
+        "containers": [_remember(c) for c in await run.containers()],
+        "databases": copies(run),
+        "fenced": await fenced(run) if aborts else [],
+    }
 
 
 async def lacks(run: Run) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from watchdog.errors import WatchdogError
 from watchdog.rollback.run import RESTART_TIMEOUT, Run
 from watchdog.rollback.steps.policies import put_policies_back
-from watchdog.rollback.steps.restore import lift_fence
+from watchdog.rollback.steps.restore import open_databases
 from watchdog.rollback.steps.stop import start_again
 
 
@@ -18,14 +18,14 @@ async def restart_services(run: Run) -> dict[str, Any]:
     if services:  # none named would mean all of them
         await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT)
     if not opened:
-        await lift_fence(run)
+        await open_databases(run)
     await put_policies_back(run, _of_target(run))
     return {"started": services}
 
 
 async def reopen_services(run: Run) -> dict[str, Any]:
     """Where the release stays: the fence is lifted, and the same containers start again. Facts: `started`."""
-    await lift_fence(run)
+    await open_databases(run)
     return await start_again(run)
 
 
@@ -35,7 +35,7 @@ async def _opened(run: Run) -> bool:
     False where a database that was kept cannot be asked: it may be started with the services that need it.
     """
     try:
-        await lift_fence(run)
+        await open_databases(run)
     except WatchdogError:
         if run.swaps_database:
             raise

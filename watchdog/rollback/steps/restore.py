@@ -6,6 +6,7 @@ What a killed run left working in the server is ended first. The live database i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from watchdog.backup.backup import Backup
@@ -18,7 +19,7 @@ from watchdog.database.swap import Swap, SwapState, observe, swap
 from watchdog.errors import StepFailed
 from watchdog.rollback.run import Run
 from watchdog.rollback.standby import make_way, note_verified, proven_copy
-from watchdog.rollback.steps.databases import cluster_of, pairs
+from watchdog.rollback.steps.databases import cluster_of, fenced_before, pairs
 from watchdog.rollback.steps.ground import prepare_ground
 
 
@@ -50,7 +51,7 @@ async def swap_all(run: Run) -> dict[str, Any]:
     for database in run.stack.databases:
         if together := by_server.pop(database.server, None):
             cluster = await cluster_of(run, database)
-            await swap(cluster, together, run.hands.clock)
+            await swap(cluster, together, run.hands.clock, fenced=fenced_before(run))
             names = [pair.live for pair in together]
             moments.update(dict.fromkeys(names, await moment(cluster, names)))
     return {"displaced": {pair.live: pair.displaced for pair in pairs(run).values()}, "moments": moments}
@@ -73,10 +74,20 @@ async def require_not_swapped(run: Run) -> dict[str, Any]:
 
 
 async def lift_fence(run: Run) -> dict[str, Any]:
-    """The last step of an abort, and part of every restart: clients may come again. Facts: `opened`."""
+    """Part of an abort: clients may come again. Facts: `opened`. What was fenced before stays so.
+
+    There an earlier rollback was held, and what may run now does not fit its schema (design rule 4).
+    """
+    return await open_databases(run, fenced_before(run))
+
+
+async def open_databases(run: Run, but: Collection[str] = ()) -> dict[str, Any]:
+    """Let clients in: what runs, or is started next, fits. Facts: `opened`."""
+    names = [database.name for database in run.stack.databases if database.name not in but]
     for database in run.stack.databases:
-        await unfence(await cluster_of(run, database), [database.name])
-    return {"opened": [database.name for database in run.stack.databases]}
+        if database.name in names:
+            await unfence(await cluster_of(run, database), [database.name])
+    return {"opened": names}
 
 
 async def _stood_by(cluster: Cluster, pair: Swap, backup: Backup, clock: Clock) -> bool:
