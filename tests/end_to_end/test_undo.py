@@ -43,6 +43,7 @@ def test_an_undo_brings_the_newer_release_back_with_its_rows_and_can_be_undone(
     watched.ok("rollback", "--undo", undone, "--yes")
     assert read_truth(shop) == first
     assert len(displaced_databases(shop)) == 1, "each undo swaps the same two"
+    assert [left["name"] for left in watched.status()["displaced"]] == list(displaced_databases(shop))
 
 
 def test_the_database_goes_back_alone_also_where_what_runs_is_not_captured(

@@ -9,11 +9,15 @@ from watchdog.daemon.preparing import standby
 from watchdog.errors import WatchdogError
 from watchdog.health.streak import CheckState
 from watchdog.rollback.armed import Situation, unarmed
+from watchdog.rollback.displaced import taken_back
 from watchdog.rollback.steps.databases import obstacles
 from watchdog.stack import Container
 
 if TYPE_CHECKING:  # the guard asks for its own status
     from watchdog.daemon.guard import Guard
+
+FAR_BACK = 100
+"""Operations among which the undo that took a displaced database back is looked for."""
 
 
 async def why_unarmed(guard: Guard) -> tuple[str, ...]:
@@ -70,7 +74,7 @@ async def status(guard: Guard) -> dict[str, Any]:
         "doing": guard.conductor.doing or None,
         "docker": "answers" if watch.reachable else "does not answer",
         "unreachable": None if watch.reachable else watch.unreachable,
-        "release": watch.release.id if watch.release else None,
+        "release": _running(guard),
         "last_known_good": watch.good.id if watch.good else None,
         "runs_last_known_good": _runs_good(guard),
         "deployment": await _deployment(guard),
@@ -83,16 +87,23 @@ async def status(guard: Guard) -> dict[str, Any]:
     }
 
 
+def _running(guard: Guard) -> str | None:
+    """Captured, and what still runs: after a rollback, what failed is remembered until the next capture."""
+    release = guard.watch.release
+    return release.id if release and release.fingerprint == guard.watch.fingerprint else None
+
+
 def _runs_good(guard: Guard) -> bool:
     """Captured twice, one release has two IDs; what counts is what it consists of."""
-    good, release = guard.watch.good, guard.watch.release
-    return good is not None and release is not None and release.fingerprint == good.fingerprint
+    good = guard.watch.good
+    return good is not None and good.fingerprint == guard.watch.fingerprint
 
 
 async def _displaced(guard: Guard) -> list[dict[str, Any]]:
     """What rollbacks left on the servers, newest first: it takes room until its time is over."""
     keep = guard.tools.settings.rollback.keep_displaced
     records = await guard.tools.ledger.displaced(guard.name)
+    operations = await guard.tools.ledger.operations(guard.name, limit=FAR_BACK)
     return [
         {
             "name": record.name,
@@ -103,7 +114,7 @@ async def _displaced(guard: Guard) -> list[dict[str, Any]]:
             "trouble": record.trouble,
         }
         for record in reversed(records)
-        if record.gone_at is None
+        if record.gone_at is None and not taken_back(record, operations)
     ]
 
 
