@@ -143,7 +143,10 @@ def backups_prune(context: Context, stack: str | None, dry_run: bool, as_json: b
 @commands.command()
 @stack_option
 @click.option(
-    "--backup-timestamp", metavar="TS", help="Which backup (YYYYMMDD_HHMMSS) [default: the newest]."
+    "--backup-timestamp",
+    metavar="TS",
+    help="Which backup (YYYYMMDD_HHMMSS) [default: the newest of another release than the one that runs, "
+    "with --database-only the newest].",
 )
 @click.option("--keep-database", is_flag=True, help="Images and configuration only.")
 @click.option("--database-only", is_flag=True, help="The database only; the same containers start again.")
@@ -153,7 +156,12 @@ def backups_prune(context: Context, stack: str | None, dry_run: bool, as_json: b
 @as_json
 @click.pass_obj
 def rollback(context: Context, /, stack: str | None, as_json: bool, **options: Any) -> None:
-    """Bring database, configuration and images back to a backup."""
+    """Bring database, configuration and images back to a backup.
+
+    On a terminal it offers the backups, shows the plan and asks. What was written since is displaced, not
+    lost: --undo brings it back, 'incidents salvage' gets at its rows. Returns 0 done (or the plan has no
+    obstacle), 1 failed or held, 3 if it was refused and nothing was touched.
+    """
     from watchdog.cli.rollback import rollback as roll_back
 
     sys.exit(asyncio.run(roll_back(context, stack, as_json=as_json, **options)))
