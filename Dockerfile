@@ -15,6 +15,9 @@
 # Each project's directory at the same path as on the host: Compose makes bind mounts and labels of these paths.
 # The volume: backups that lie in the project's directory stay there; everything else it must not forget is here.
 # --init: what a deployment's command leaves behind is reaped.
+# postgresql-client is for databases on servers outside of the stacks (`host`): Debian 13 has that of PostgreSQL 17,
+# which serves 13 to 17. Databases in containers are dumped by their own tools. Passwords: by `password_file` below
+# /etc/ops-watchdog.
 #
 # Other bases: --build-arg BASE=... (Debian 13 or newer: Debian 12 has no Compose v2).
 # Without a package index in reach of the build: scripts/image/build.
@@ -47,7 +50,8 @@ RUN --mount=type=bind,from=wheels,source=project,target=/wheels \
 
 FROM ${BASE}
 RUN apt-get update -qq \
- && apt-get install -qq --no-install-recommends ca-certificates docker-cli docker-compose python3 tzdata >/dev/null \
+ && apt-get install -qq --no-install-recommends ca-certificates docker-cli docker-compose postgresql-client python3 tzdata \
+      >/dev/null \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=install /opt/ops-watchdog /opt/ops-watchdog
 ENV PATH=/opt/ops-watchdog/bin:$PATH \

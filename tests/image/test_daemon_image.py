@@ -45,6 +45,11 @@ def test_guards_a_stack_on_the_host_s_engine_backs_it_up_and_rolls_it_back(daemo
     assert shop.compose_file.read_bytes() == released
 
 
+def test_has_the_client_tools_for_a_database_outside_of_the_stacks(daemon: str) -> None:
+    pg_restore = "/usr/lib/postgresql/17/bin/pg_restore"
+    assert "(PostgreSQL) 17" in docker("exec", daemon, pg_restore, "--version")
+
+
 def test_is_healthy_while_the_daemon_answers_and_stops_within_seconds(daemon: str) -> None:
     assert await_event(daemon, "health_status") == "health_status: healthy"
     began = time.monotonic()
