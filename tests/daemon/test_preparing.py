@@ -343,6 +343,12 @@ async def test_a_sweep_drops_what_is_ours_and_nothing_else(house: Stocked) -> No
     others = [displaced_name(house.database, EARLIER), f"{house.database}_restore_by_hand"]
     for name in (*ours, *others):
         house.server.sql("postgres", f'CREATE DATABASE "{name}"', sql.allow_connections(name, False))
+    for name in (open_ones := [house.half("20260102_000000"), house.whole("20260102_000000")]):
+        house.server.sql("postgres", f'CREATE DATABASE "{name}"')  # somebody's own: who else would open it?
+    others += open_ones
+    ours.append(house.half("20260103_000000"))
+    house.server.sql("postgres", f'CREATE DATABASE "{ours[-1]}"')
+    house.server.sql("postgres", sql.open_copy(ours[-1]))
     await sweep(guard)
     assert house.copies() == set(others)
     assert set(house.told("standby_dropped")[0]["databases"]) == set(ours)
@@ -352,7 +358,7 @@ async def test_a_sweep_takes_the_stacks_lock_only_where_there_is_something_to_dr
     guard = await house.adopted()
     async with guard.tools.hands.lock.hold("shop", "a rollback"):
         await sweep(guard)
-        house.server.sql("postgres", f'CREATE DATABASE "{house.half(EARLIER)}"')
+        house.server.sql("postgres", f'CREATE DATABASE "{house.half(EARLIER)}" ALLOW_CONNECTIONS false')
         with pytest.raises(Busy, match="a rollback"):
             await sweep(guard)
     assert house.copies() == {house.half(EARLIER)}

@@ -74,6 +74,12 @@ def test_what_a_stranger_is_connected_to_stays() -> None:
     assert may_go([Copy("app_standby", TS, proven=True, fenced=False, strangers=1)], ()) == []
 
 
+def test_one_that_somebody_opened_or_made_for_himself_stays() -> None:
+    theirs = [replace(HALF, fenced=False, ours=False), replace(WHOLE, fenced=False, ours=False)]
+    assert may_go(theirs, ()) == []
+    assert spared([replace(HALF, size_bytes=3, ours=False)], TS, wanted_bytes=10) == 0
+
+
 @pytest.mark.parametrize(
     ("timestamp", "copies", "bytes_more"),
     [
@@ -98,8 +104,11 @@ async def test_copies_are_found_with_what_must_be_known_of_them(server: Server, 
     for name in (half, whole, alike, displaced_name(database, TS)):
         server.sql("postgres", f'CREATE DATABASE "{name}"')
     server.sql("postgres", sql.allow_connections(whole, False))
+    assert [copy.ours for copy in await find_copies(server.cluster(), database)] == [False, True]
+    server.sql("postgres", sql.open_copy(half))
     with server.connect(half):
         [first, second] = await find_copies(server.cluster(), database)
+        assert (first.ours, second.ours) == (True, True)
         assert (first.name, first.proven, first.fenced, first.strangers) == (half, False, False, 1)
         assert (second.name, second.proven, second.fenced, second.strangers) == (whole, True, True, 0)
         assert first.size_bytes > 1_000_000

@@ -22,8 +22,8 @@ def test_creates_a_database_like_another() -> None:
     assert sql.create_database(
         "a", owner="o", encoding="UTF8", collate="C", ctype="C", tablespace="fast"
     ) == (
-        "CREATE DATABASE \"a\" TEMPLATE template0 OWNER \"o\" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
-        ' TABLESPACE "fast"'
+        'CREATE DATABASE "a" TEMPLATE template0 ALLOW_CONNECTIONS false OWNER "o"'
+        " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TABLESPACE \"fast\""
     )
     assert sql.create_database(
         "a",
@@ -73,7 +73,8 @@ def test_properties_become_statements() -> None:
         comment=None,
     )
     created = (
-        "CREATE DATABASE \"a\" TEMPLATE template0 OWNER \"o\" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+        'CREATE DATABASE "a" TEMPLATE template0 ALLOW_CONNECTIONS false OWNER "o"'
+        " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
     )
     assert create_statement("a", properties, 140000) == created
     assert create_statement("a", properties, 150000) == f"{created} LOCALE_PROVIDER libc"

@@ -62,7 +62,6 @@ async def make_placeholder(
             return any(found is not None and found.comment == comment for found in former)
         await discard_side(cluster, pair.live, building, clock)
         await create_like(session, building, properties)
-        await session.execute(sql.allow_connections(building, False))
         await apply_properties(session, building, replace(properties, comment=comment))
         await session.execute(sql.rename_database(building, pair.live))
     return True

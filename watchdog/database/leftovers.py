@@ -28,6 +28,7 @@ class Copy:
         proven: It has a standby's name, so it was restored and compared; else it may be half a copy.
         fenced: It refuses connections, as a proven copy does until somebody opens it.
         strangers: How many sessions hold it that are not ours.
+        ours: Fenced, or marked as being worked on; any other is somebody's own that is called alike.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Copy:
     fenced: bool = True
     size_bytes: int = 0
     strangers: int = 0
+    ours: bool = True
 
 
 def copies_of(live: str, names: Iterable[str]) -> list[Copy]:
@@ -58,6 +60,7 @@ def may_go(
         copy
         for copy in copies
         if copy.timestamp != making
+        and copy.ours
         and not copy.strangers
         and (
             copy.timestamp not in needed if copy.proven else abandoned is None or copy.timestamp in abandoned
@@ -71,7 +74,7 @@ def spared(copies: Sequence[Copy], timestamp: str | None, wanted_bytes: int) -> 
     All that is wanted where its copy stands; what is not swapped in is dropped first and gives its room back.
     """
     stands = any(c.proven and c.fenced and timestamp in (None, c.timestamp) for c in copies)
-    return wanted_bytes if stands else sum(copy.size_bytes for copy in copies)
+    return wanted_bytes if stands else sum(copy.size_bytes for copy in copies if copy.ours)
 
 
 async def find_copies(cluster: Cluster, live: str) -> list[Copy]:
@@ -80,8 +83,14 @@ async def find_copies(cluster: Cluster, live: str) -> list[Copy]:
         known = {copy.name: copy for copy in copies_of(live, [str(n) for (n,) in await session.rows(ALL)])}
         rows = await session.rows(_details(known)) if known else []
     return [
-        replace(known[name], fenced=not open_to_all, size_bytes=int(size), strangers=int(strangers))
-        for name, open_to_all, size, strangers in rows
+        replace(
+            known[name],
+            fenced=not open_to_all,
+            size_bytes=int(size),
+            strangers=int(strangers),
+            ours=not open_to_all or comment == sql.COPY,
+        )
+        for name, open_to_all, size, strangers, comment in rows
     ]
 
 
@@ -93,12 +102,13 @@ async def drop_copies(cluster: Cluster, live: str, copies: Sequence[Copy], clock
 
 
 def _details(names: Iterable[str]) -> str:
-    """Name, whether it lets anybody in, bytes, and the sessions in it that are not ours."""
+    """Name, whether it lets anybody in, bytes, the sessions in it that are not ours, and its comment."""
     ours = sql.literal(application_name())
     return (
         "SELECT d.datname::text, d.datallowconn, pg_database_size(d.oid), (SELECT count(*)"
         " FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type = 'client backend'"
-        f" AND NOT starts_with(coalesce(a.application_name, ''), {ours}))"
+        f" AND NOT starts_with(coalesce(a.application_name, ''), {ours})),"
+        " shobj_description(d.oid, 'pg_database')"
         f" FROM pg_database d WHERE d.datname IN {sql.literals(names)} ORDER BY 1"
     )
 

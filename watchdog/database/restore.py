@@ -62,6 +62,7 @@ async def restore_beside(
             )
         await discard_side(cluster, live, side, clock)
         await create_like(session, side, properties)
+        await session.execute(sql.open_copy(side))
     proven = False
     try:
         progress(f"restoring into {side}")
@@ -69,8 +70,8 @@ async def restore_beside(
         progress(f"comparing {side} with the backup's account")
         await _prove(cluster, side, expected)
         async with cluster.connect(control_database([live, side])) as session:
-            await apply_properties(session, side, properties)
             await empty(session, [side], clock, Deadline(clock, EMPTY_WITHIN))
+            await apply_properties(session, side, properties)
         proven = True
     finally:
         if not proven:
@@ -91,6 +92,13 @@ async def discard_side(cluster: Cluster, live: str, side: str, clock: Clock) -> 
         if await session.rows(sql.databases_named([side])):
             await empty(session, [side], clock, Deadline(clock, EMPTY_WITHIN))
             await session.execute(sql.drop_database(side), LONG)
+
+
+async def reopen_copy(cluster: Cluster, live: str, side: str) -> None:
+    """Let clients into a copy that was restored: to look into it, and drop it then."""
+    _refuse_unless_side(live, side)
+    async with cluster.connect(control_database([live, side])) as session:
+        await session.execute(sql.open_copy(side))
 
 
 async def _tidy(cluster: Cluster, live: str, side: str, clock: Clock) -> None:

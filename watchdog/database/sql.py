@@ -72,13 +72,14 @@ def create_database(
     locale: str | None = None,
     icu_rules: str | None = None,
 ) -> str:
-    """An empty database with these properties.
+    """An empty database with these properties, fenced: nobody's until it is opened.
 
     `provider`: c, i (ICU) or b (builtin), as in the catalog; None where the server knows none, since it would
     mean template0's elsewhere.
     """
     parts = [
-        f"CREATE DATABASE {identifier(name)} TEMPLATE template0 OWNER {identifier(owner)}",
+        f"CREATE DATABASE {identifier(name)} TEMPLATE template0 ALLOW_CONNECTIONS false",
+        f"OWNER {identifier(owner)}",
         f"ENCODING {literal(encoding)} LC_COLLATE {literal(collate)} LC_CTYPE {literal(ctype)}",
     ]
     if provider is not None:
@@ -90,6 +91,16 @@ def create_database(
     if tablespace is not None:
         parts.append(f"TABLESPACE {identifier(tablespace)}")
     return " ".join(parts)
+
+
+COPY = "ops-watchdog: a copy at work; dropped when its work is over"
+
+
+def open_copy(name: str) -> str:
+    """Let clients into a copy of ours, marked: any other open one is somebody's, whatever it is called."""
+    return together(
+        [f"COMMENT ON DATABASE {identifier(name)} IS {literal(COPY)}", allow_connections(name, True)]
+    )
 
 
 def drop_database(name: str) -> str:

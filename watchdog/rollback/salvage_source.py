@@ -13,11 +13,10 @@ from watchdog.backup.displaced_dump import read_displaced_dump
 from watchdog.clock import timestamp
 from watchdog.database import losses
 from watchdog.database.contents import frozen
-from watchdog.database.fence import unfence
 from watchdog.database.loss import Reference
 from watchdog.database.measuring import measure
 from watchdog.database.names import verify_name
-from watchdog.database.restore import discard_side, restore_beside
+from watchdog.database.restore import discard_side, reopen_copy, restore_beside
 from watchdog.rollback.aftermath import Care, Server, exists, measure_of
 from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.farewell import restore_displaced_dump
@@ -56,7 +55,7 @@ async def _from_dump(
     side = verify_name(record.database, timestamp(record.at))
     sides.push_async_callback(discard_side, server, record.database, side, care.hands.clock)
     await restore_displaced_dump(care, server, record, made, side)
-    await unfence(server, [side])
+    await reopen_copy(server, record.database, side)
     if backup is None or not backup.dumps or record.since:
         async with server.connect(record.database) as live, frozen(live):
             reference = Reference("", await measure(live, "counts"))
@@ -72,6 +71,6 @@ async def _from_dump(
         clock=care.hands.clock,
         expected=contents,
     )
-    await unfence(server, [copy])
+    await reopen_copy(server, record.database, copy)
     moment = await losses.moment(server, [side, copy])
     return Source(side, copy, Reference("", contents.tables, moment), note)

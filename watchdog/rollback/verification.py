@@ -23,13 +23,12 @@ from watchdog.backup.legacy import legacy_dumps_of
 from watchdog.backup.marks import mark_checked, mark_damaged, mark_script_verified, mark_verified
 from watchdog.database.contents import hashes_for
 from watchdog.database.facts import inspect
-from watchdog.database.fence import unfence
 from watchdog.database.fingerprint import schema_fingerprint
 from watchdog.database.measuring import survey
-from watchdog.database.names import verify_name
+from watchdog.database.names import control_database, verify_name
 from watchdog.database.ports import Cluster
 from watchdog.database.properties import Properties, read_properties
-from watchdog.database.restore import discard_side, restore_beside
+from watchdog.database.restore import discard_side, reopen_copy, restore_beside
 from watchdog.database.standby import stands
 from watchdog.errors import Corrupt, Refused, StepFailed, Unreachable, UsageError, WatchdogError
 from watchdog.rollback.run import Hands
@@ -135,13 +134,14 @@ async def _account_of(backup: Backup, database: Database, hands: Hands, progress
     cluster = await hands.clusters.of(database, f"verify-{backup.timestamp}")
     async with _copy(backup, database, cluster, hands, progress) as side:
         progress(f"counting what {side} holds")
-        await unfence(cluster, [side])
+        async with cluster.connect(control_database([database.name, side])) as session:
+            properties = await read_properties(session, side)
+        if properties is None:
+            raise StepFailed(f"{side} vanished before it was counted")
+        await reopen_copy(cluster, database.name, side)
         async with cluster.connect(side) as session:
             [(size,)] = await session.rows("SELECT pg_database_size(current_database())")
             found = await survey(session, hashes_for(int(size)))
-            properties = await read_properties(session, side)
-            if properties is None:
-                raise StepFailed(f"{side} vanished while it was counted")
             return Account(
                 snapshot="",
                 size_bytes=int(size),
