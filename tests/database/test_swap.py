@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from watchdog.clock import SystemClock
 from watchdog.database import (
     Swap,
     SwapState,
+    apply_properties,
     displaced_name,
     observe,
     open_read_only,
@@ -191,5 +193,32 @@ async def test_the_displaced_database_opens_read_only_for_us_alone(server: Serve
         properties = await read_properties(session, pair.displaced)
     assert properties is not None
     assert [s.name for s in properties.settings] == ["default_transaction_read_only"]
+    server.drop(pair.live)
+    server.sql("postgres", f"DROP ROLE {role}")
+
+
+async def test_a_database_that_comes_back_has_the_rights_from_before_and_no_others(
+    server: Server, pair: Swap
+) -> None:
+    """While it was displaced its owner was kept out, and we, who are another role, were let in."""
+    role = f"owner_{pair.live}"
+    server.sql("postgres", f"CREATE ROLE {role}")
+    server.sql("postgres", f"ALTER DATABASE {pair.live} OWNER TO {role}")
+    cluster = server.cluster()
+    async with cluster.connect("postgres") as session:
+        before = await read_properties(session, pair.live)
+        assert before is not None
+        await open_read_only(cluster, pair.live)
+        await apply_properties(session, pair.live, before)
+        after = await read_properties(session, pair.live)
+    assert after is not None
+    assert replace(after, grants=None) == before
+    assert {(grant.grantee, grant.privilege) for grant in after.grants or ()} == {
+        ("", "CONNECT"),
+        ("", "TEMPORARY"),
+        (role, "CONNECT"),
+        (role, "CREATE"),
+        (role, "TEMPORARY"),
+    }
     server.drop(pair.live)
     server.sql("postgres", f"DROP ROLE {role}")

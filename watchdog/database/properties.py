@@ -131,13 +131,16 @@ async def apply_properties(session: Session, database: str, properties: Properti
     async with session.transaction():
         for role, _ in await session.rows(_settings_query(database)):
             await session.execute(_reset(database, role))
+        name = sql.identifier(database)
+        for grantee in sorted({str(grantee) for grantee, *_ in await session.rows(_grants_query(database))}):
+            to = sql.identifier(grantee) if grantee else "PUBLIC"
+            await session.execute(f"REVOKE ALL ON DATABASE {name} FROM {to} CASCADE")
         for statement in statements(database, properties):
             await session.execute(statement)
         [base] = await session.rows(_base_query(database, 0))
         if properties.grants is None and not base[_DEFAULT_RIGHTS]:
-            await session.execute(
-                f"GRANT CONNECT, TEMPORARY ON DATABASE {sql.identifier(database)} TO PUBLIC"
-            )
+            await session.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC")
+            await session.execute(f"GRANT ALL ON DATABASE {name} TO {sql.identifier(properties.owner)}")
 
 
 def create_statement(name: str, properties: Properties, version: int) -> str:
