@@ -10,7 +10,7 @@ ENGINE := engine=$$(scripts/engine/env) && eval "$$engine" &&
 BREAK ?=
 ARGS ?=
 
-.PHONY: help setup engine engine-down lint format test test-unit bench bench-database demo
+.PHONY: help setup engine engine-down lint format test test-long test-unit bench bench-database demo
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,9 +39,13 @@ format: setup ## Repair what ruff can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
 
-test: setup engine ## Pass every test, on the real engine (ARGS='-k name' for some)
+test: setup engine ## Pass the tests, on the real engine (ARGS='-k name' for some)
 	@scripts/test-tools
-	@$(ENGINE) $(BIN)/pytest $(ARGS)
+	@$(ENGINE) $(BIN)/pytest -m "not long" $(ARGS)
+
+test-long: setup engine ## Pass the tests that take long, too
+	@scripts/test-tools
+	@$(ENGINE) $(BIN)/pytest -m long $(ARGS)
 
 test-unit: setup ## Pass the tests that need no engine
 	@$(BIN)/pytest -m "not engine and not host" $(ARGS)

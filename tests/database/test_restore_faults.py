@@ -47,6 +47,7 @@ async def restored(server: Server, database: str, archive: bytes, contents: Cont
     return True
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", [cut_off, flipped])
 async def test_damage_anywhere_never_touches_the_live_database(
     server: Server, database: str, damage: Damage
@@ -180,6 +181,7 @@ async def test_indexes_that_are_being_made_end_with_the_restore(
     await until_nothing_works_inside(server)
 
 
+@pytest.mark.long
 async def test_4000_tables_come_back(server: Server, database: str) -> None:
     """In one transaction they would exhaust the server's lock table."""
     make = """DO $$ BEGIN FOR n IN 1..4000 LOOP

@@ -15,7 +15,7 @@ from tests.end_to_end import engine
 from tests.end_to_end.guarded import Guarded
 from tests.end_to_end.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 
 def on_a_terminal(guarded: Guarded, typed: str, *words: str) -> tuple[int, str]:

@@ -35,6 +35,7 @@ def with_database_image(shop: Shop, image: str) -> None:
     shop.compose_file.write_text(text.replace(DATABASE_IMAGE, image))
 
 
+@pytest.mark.long
 def test_a_deployment_that_takes_the_database_down_is_rolled_back(own_shop: Shop, guarded: Guarded) -> None:
     before = read_truth(own_shop)
     done = guarded.run("deploy", "--", *compose(own_shop, "stop", "database"))
@@ -44,6 +45,7 @@ def test_a_deployment_that_takes_the_database_down_is_rolled_back(own_shop: Shop
     assert engine.policies(own_shop.project) == engine.POLICIES
 
 
+@pytest.mark.long
 def test_an_emptied_server_gets_its_roles_and_its_rows_back(own_shop: Shop, guarded: Guarded) -> None:
     """`down -v` by the deployment: containers, volume and all."""
     grant = "CREATE ROLE reporter LOGIN PASSWORD 'it''s; -- secret'"
@@ -81,6 +83,7 @@ def test_a_changed_image_of_the_database_goes_back_and_its_rows_are_kept(
     assert "invoices" in read_tables(own_shop, displaced), "what version 2.0 wrote is kept"
 
 
+@pytest.mark.long
 def test_a_newer_server_that_could_not_read_the_volume_is_replaced_again(
     own_shop: Shop, guarded: Guarded
 ) -> None:
@@ -92,6 +95,7 @@ def test_a_newer_server_that_could_not_read_the_volume_is_replaced_again(
     assert read_truth(own_shop) == before
 
 
+@pytest.mark.long
 def test_a_volume_of_another_major_version_is_left_alone_with_the_reason(
     own_shop: Shop, guarded: Guarded
 ) -> None:

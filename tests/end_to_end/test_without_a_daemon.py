@@ -58,6 +58,7 @@ def test_a_rollback_is_planned_then_done_and_one_that_died_is_finished_by_the_ne
     assert engine.policies(shop.project) == engine.POLICIES
 
 
+@pytest.mark.long
 def test_a_daemon_that_starts_meanwhile_leaves_the_rollback_to_its_command(
     shop: Shop, guarded: Guarded
 ) -> None:
@@ -93,3 +94,16 @@ def with_version(shop: Shop, name: str) -> list[str]:
     script = shop.directory / "deploy.sh"
     script.write_text("\n".join([*lines, " ".join(shop.up_command()), ""]))
     return ["sh", str(script)]
+
+
+def test_a_dump_that_may_not_run_is_refused_in_sentences_and_nothing_stops(
+    shop: Shop, guarded: Guarded
+) -> None:
+    before = engine.containers(shop.project)
+    backups = guarded.root / "backups"
+    backups.mkdir()
+    (backups / "db_backup_20250101_000000.sql").write_text("\\connect postgres\nDROP DATABASE shop;\n")
+    done = guarded.run("rollback", "--database-only", "--backup-timestamp", "20250101_000000", "--yes")
+    assert (done.exit_code, "contains `\\connect`" in done.stdout) == (3, True), done
+    assert [line for line in done.stderr.splitlines() if line.startswith("{")] == [], "no log lines"
+    assert engine.containers(shop.project) == before

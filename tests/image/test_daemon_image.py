@@ -14,7 +14,7 @@ from demo.shop import Shop
 from tests.image.built import LABEL, daemon_image, docker
 from tests.image.guarded import running, until_status
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 
 def images_of(status: dict[str, Any]) -> dict[str, str]:
