@@ -25,8 +25,8 @@ from watchdog.backup.backup import Backup
 from watchdog.backup.writer import take
 from watchdog.clock import SystemClock
 from watchdog.daemon.tools import Tools
+from watchdog.rollback.making import Standbys
 from watchdog.rollback.run import Hands
-from watchdog.rollback.standby import Standbys
 from watchdog.settings.build import StackSettings
 from watchdog.settings.load import Configuration
 from watchdog.stack import Container, Release
@@ -65,10 +65,14 @@ class Application:
     def outbox(self) -> Outbox:
         return self._outbox
 
-    def configure_logging(self, level: str | None = None) -> None:
-        """To stderr or the journal, as configured; a command has another level than the daemon."""
+    def configure_logging(self) -> None:
+        """To stderr or the journal, as configured: the daemon's way."""
         log = self._configuration.settings.log
-        logs.configure(level or log.level, log.format)
+        logs.configure(log.level, log.format)
+
+    def log_for_a_command(self) -> None:
+        """To the journal, where there is one: the terminal is for sentences."""
+        logs.configure_for_command()
 
     def use(self, configuration: Configuration) -> None:
         """After a reload. `state_dir`, `socket` and `docker` need a restart: they stay as they were."""

@@ -42,6 +42,17 @@ def configure(level: str, style: str) -> None:
     )
 
 
+def configure_for_command() -> None:
+    """For a command without a daemon: its terminal is for sentences, so that log lines go to the journal.
+
+    Where there is none, errors alone are shown, and alerts that nobody else receives.
+    """
+    if os.path.exists(JOURNAL):
+        configure("warning", "journal")
+    else:
+        configure("error", "console")
+
+
 def _choose(style: str) -> str:
     if style != "auto":
         return style
@@ -53,7 +64,7 @@ def _choose(style: str) -> str:
 def _renderers(style: str) -> list[structlog.typing.Processor]:
     if style == "console":
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     tracebacks = structlog.processors.ExceptionRenderer(
         structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     )

@@ -83,7 +83,7 @@ class Context:
         from watchdog.app import Application
 
         application = Application(self.configuration)
-        application.configure_logging("warning")
+        application.log_for_a_command()
         return application
 
     @contextlib.asynccontextmanager
