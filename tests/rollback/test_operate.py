@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.rollback.samples import deployment
-from tests.rollback.world import World
+from tests.rollback.world import World, undisturbed
+from watchdog.errors import StepFailed
 from watchdog.health.check import Answer
 from watchdog.rollback.operation import Outcome
 from watchdog.stack import Health, Release
@@ -23,3 +24,23 @@ async def test_what_was_bad_before_the_deployment_does_not_hold_the_rollback(bro
     said = "bad before the deployment already, so not demanded: api, web"
     assert said in (await world.ledger.pending_alerts())[-1].text
     assert said in (world.root / "incidents" / operation.id / "incident.md").read_text()
+
+
+async def test_what_a_held_rollback_stopped_restarts_by_itself_again_once_another_one_is_through(
+    broken: tuple[World, Release],
+) -> None:
+    """Held with every policy at `no`; the person goes on with what ran before, in the same containers."""
+    world, good = broken
+    newer = await world.release()
+
+    async def refuse(at: str) -> None:
+        if at == "config_hashes" and "revert_compose" in world.begun:
+            raise StepFailed("no")
+
+    world.let(refuse)
+    assert (await world.roll_back(good)).outcome is Outcome.HELD
+    assert {c.restart_policy for c in await world.containers()} == {"no"}
+    world.let(undisturbed)
+    assert (await world.roll_back(newer)).outcome is Outcome.SUCCEEDED
+    policies = {c.service: c.restart_policy for c in await world.containers()}
+    assert policies == {"backend": "always", "web": "no", "worker": "always"}

@@ -10,6 +10,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
 
 import structlog
 
@@ -26,6 +28,7 @@ from watchdog.rollback.machine import Tell
 from watchdog.rollback.operation import KEEPS_DATABASE, Facts, Operation, Outcome
 from watchdog.rollback.report import describe, displaced, finished, started
 from watchdog.rollback.run import Hands, Run
+from watchdog.rollback.steps.policies import TAKEN
 from watchdog.rollback.target import Target
 from watchdog.rollback.way_out import way_out
 from watchdog.stack import Release
@@ -89,7 +92,25 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
         records.append(Mark(operation.stack, request.failed_fingerprint, Standing.FAILED, now, reason))
     await ledger.write(*records)
     wake()
-    return await _carry_on(Run(hands, operation, request.target.release, backup, {}), ledger, tell, wake)
+    taken = await _taken(ledger, operation)
+    return await _carry_on(Run(hands, operation, request.target.release, backup, taken), ledger, tell, wake)
+
+
+async def _taken(ledger: Ledger, operation: Operation) -> dict[str, Facts]:
+    """The restart policies that held rollbacks before this one took and never gave back, by container."""
+    found: dict[str, Any] = {}
+    for earlier in await ledger.operations(operation.stack):
+        if earlier.id == operation.id or earlier.outcome in {Outcome.REFUSED, Outcome.ABORTED}:
+            continue
+        if earlier.outcome is not Outcome.HELD:
+            break
+        stopped = [
+            s.facts.get("containers", ()) for s in await ledger.steps(earlier.id) if s.step == "preflight"
+        ]
+        for c in chain.from_iterable(stopped):
+            if c["restart_policy"] != "no":
+                found[c["id"]] = [c["restart_policy"], c["restart_retries"]]
+    return {TAKEN: found}
 
 
 async def _unused_id(ledger: Ledger, wanted: str) -> str:
@@ -106,7 +127,7 @@ async def resume(
 ) -> Operation:
     """Go on with a rollback that a dead process left open."""
     backup = target.backup if operation.backup else None
-    run = Run(hands, operation, target.release, backup, {})
+    run = Run(hands, operation, target.release, backup, await _taken(ledger, operation))
     if operation.backup and backup is None:  # images alone would meet the other schema
         detail = (
             f"backup {operation.backup} is gone, so the interrupted rollback cannot go on; bring it back "
