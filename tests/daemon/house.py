@@ -30,9 +30,9 @@ from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.errors import Unreachable
 from watchdog.health.check import Check
 from watchdog.rollback.aftermath import Server
+from watchdog.rollback.making import Standbys
 from watchdog.rollback.policy import RollbackPolicy
 from watchdog.rollback.run import Clusters, Hands
-from watchdog.rollback.standby import Standbys
 from watchdog.settings.build import StackSettings
 from watchdog.stack import Container, Database, Event, Release, Stack
 

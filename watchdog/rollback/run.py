@@ -13,8 +13,8 @@ from watchdog.backup.backup import Backup
 from watchdog.clock import Clock
 from watchdog.database.ports import Cluster
 from watchdog.health.check import Check, Prober
+from watchdog.rollback.making import Standbys
 from watchdog.rollback.operation import Facts, Operation
-from watchdog.rollback.standby import Standbys
 from watchdog.stack import Container, Database, Engine, Orchestrator, Release, Stack
 
 RESTART_TIMEOUT = timedelta(minutes=10)
