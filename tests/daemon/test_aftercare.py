@@ -26,7 +26,7 @@ from watchdog.daemon.lone import pipe
 from watchdog.daemon.requests import REQUESTS
 from watchdog.daemon.tools import Tools
 from watchdog.deploy.policy import DeploymentPolicy
-from watchdog.errors import Refused, StepFailed
+from watchdog.errors import Refused, StepFailed, UsageError
 from watchdog.incident.incident import read
 from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.operation import Operation, Outcome
@@ -306,6 +306,16 @@ async def test_what_an_undo_brought_back_is_not_put_back_over_it(ward: Ward) -> 
     with pytest.raises(Refused, match=f"was undone by {undo.id}"):
         await REQUESTS["salvage"](guard, arguments, pipe()[0], caller)
     assert ward.world.users() == {BACKED_UP}
+
+
+async def test_a_salvage_of_a_table_that_is_not_there_leaves_no_directory(ward: Ward) -> None:
+    operation = await ward.roll_back()
+    await ward.care()
+    guard, caller = ward.guard(), Caller(1, 0, "root")
+    arguments = {"incident": operation.id, "tables": ["nosuch"]}
+    with pytest.raises(UsageError, match="nosuch"):
+        await REQUESTS["salvage"](guard, arguments, pipe()[0], caller)
+    assert not list(guard.tools.hands.incident_directory.glob("*/salvage_*"))
 
 
 async def test_somebody_who_reads_it_is_not_thrown_out(ward: Ward) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -75,10 +76,14 @@ async def salvage_incident(guard: Guard, arguments: Arguments, channel: Channel,
     settings = tools.settings
     care = Care(tools.hands, tools.servers, settings.backup, settings.rollback.keep_displaced)
     summaries, names = [], stems([record.database for record in records])
-    for record in records:
-        into = directory / names[record.database] if len(records) > 1 else directory
-        work = _salvage(guard, care, record, into, tables, apply)
-        summaries.append(await guard.conductor.run(f"salvage of {identifier}", work, gives_way=True))
+    try:
+        for record in records:
+            into = directory / names[record.database] if len(records) > 1 else directory
+            work = _salvage(guard, care, record, into, tables, apply)
+            summaries.append(await guard.conductor.run(f"salvage of {identifier}", work, gives_way=True))
+    finally:
+        with contextlib.suppress(OSError):  # where nothing was written, no empty directory stays
+            directory.rmdir()
     if arguments.get("send"):
         await _send(directory, channel)
         await asyncio.to_thread(shutil.rmtree, directory)
