@@ -1,9 +1,9 @@
 """The restore of a backup that has no standby copy, against the same done by hand with `pg_restore -j2`.
 
-Both begin with the compressed set on the host. By hand it is unpacked into the container, since parallel jobs
-want a file; ours is fed through `docker exec`. Ours also proves the copy, which the alternative leaves undone:
-it counts and hashes what came back and gathers the planner's statistics. An archive that lies unpacked in
-the container already is the floor, shown without a limit.
+Both begin with the compressed set on the host. By hand it is unpacked into the container, since parallel
+jobs want a file; ours is fed through `docker exec`. Ours also proves the copy, which the alternative leaves
+undone: it counts and hashes what came back and gathers the planner's statistics. An archive that lies
+unpacked in the container already is the floor, shown without a limit.
 """
 
 from __future__ import annotations

@@ -11,16 +11,19 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, cast
 
 from rich.console import Console
 
 from bench.database.subject import NAME, Subject
 from bench.limits import Limit
+from watchdog.adapters.postgres import PostgresCluster
 from watchdog.clock import SystemClock
 from watchdog.database.fence import unfence
 from watchdog.database.names import displaced_name, side_name
+from watchdog.database.ports import Cluster, Session
 from watchdog.database.swap import Swap, swap
 
 CLOCK = SystemClock()
@@ -32,6 +35,26 @@ KEEP, ANEW = "keep", "anew"
 HOW = {KEEP: "keep their connections", ANEW: "connect anew"}
 SMALL_ROWS = 700_000
 """Of 100 bytes: a tenth of the large one, which is a copy of the subject."""
+
+
+class Timed:
+    """The cluster, and when it was connected to last: until then the clients are not in anybody's way.
+
+    A new connection waits for its turn among the clients' own sessions, which no swap ends any sooner.
+    """
+
+    def __init__(self, cluster: PostgresCluster) -> None:
+        self._cluster = cluster
+        self.connected_at = 0.0
+
+    @asynccontextmanager
+    async def connect(self, database: str) -> AsyncIterator[Session]:
+        async with self._cluster.connect(database) as session:
+            self.connected_at = time.monotonic()
+            yield session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cluster, name)
 
 
 def measure(subject: Subject, rounds: int, console: Console) -> list[Limit]:
@@ -75,10 +98,10 @@ def _swaps(subject: Subject, database: str, how: str) -> list[float]:
 
 
 async def _swap(subject: Subject, pair: Swap) -> float:
-    """Seconds of one swap; back again afterwards, and open."""
-    begin = time.monotonic()
-    await swap(subject.cluster(), [pair], CLOCK)
-    seconds = time.monotonic() - begin
+    """Seconds of one swap, from our own connection on; back again afterwards, and open."""
+    cluster = Timed(subject.cluster())
+    await swap(cast("Cluster", cluster), [pair], CLOCK)
+    seconds = time.monotonic() - cluster.connected_at
     await swap(subject.cluster(), [Swap(pair.live, pair.displaced, pair.side)], CLOCK)
     await unfence(subject.cluster(), [pair.live])
     await asyncio.sleep(BETWEEN_SECONDS)
