@@ -19,6 +19,7 @@ from tests.rollback.test_with_database import (
     displaced,
     expect_something_else,
 )
+from tests.rollback.world import undisturbed
 from watchdog.errors import StepFailed
 from watchdog.rollback import operate
 from watchdog.rollback.operation import Operation, Outcome
@@ -97,6 +98,25 @@ async def test_one_that_is_held_after_its_swap_names_how_to_start_what_stopped(r
     assert (operation.outcome, operation.detail) == (Outcome.HELD, "reopen_services failed: no")
     text = (await world.ledger.pending_alerts())[-1].text
     assert "To go on: docker compose --project-name shop start" in text
+
+
+async def test_one_after_a_held_one_starts_what_that_had_stopped(running: Broken) -> None:
+    world, _ = running
+    ids = {c.id for c in await world.containers()}
+
+    async def refuse(at: str) -> None:
+        if at == "start":
+            raise StepFailed("no")
+
+    world.let(refuse)
+    assert (await restored(world)).outcome is Outcome.HELD
+    assert not await world.running()
+    world.let(undisturbed)
+    assert (await restored(world)).outcome is Outcome.SUCCEEDED
+    assert {c.id for c in await world.containers()} == ids, "the same containers"
+    assert set(await world.running()) == {"backend", "web", "worker"}
+    assert {c.service: c.restart_policy for c in await world.containers()}["backend"] == "always"
+    assert world.users() == {BACKED_UP}
 
 
 @pytest.mark.parametrize(

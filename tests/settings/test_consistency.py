@@ -45,7 +45,8 @@ ACROSS = {
     ),
     "two databases of one file name": (
         SHOP
-        + "    databases: [{service: postgres, name: a.b, user: x}, {service: postgres, name: a_b, user: x}]\n",
+        + "    databases: [{service: postgres, name: a.b, user: x},"
+        + " {service: postgres, name: a_b, user: x}]\n",
         "4:84 stacks.shop.databases[1].name: would have the same dump file as stacks.shop.databases[0]: "
         "a stack knows its databases by name",
     ),

@@ -29,6 +29,7 @@ from watchdog.rollback.operation import KEEPS_DATABASE, Facts, Operation, Outcom
 from watchdog.rollback.report import describe, displaced, finished, started
 from watchdog.rollback.run import Hands, Run
 from watchdog.rollback.steps.policies import TAKEN
+from watchdog.rollback.steps.stop import RAN, STATES_OF_RUNNING
 from watchdog.rollback.target import Target
 from watchdog.rollback.way_out import way_out
 from watchdog.stack import Release
@@ -63,11 +64,11 @@ class Request:
 
 async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake: Wake) -> Operation:
     """Open a rollback, carry it out, and return how it ended. `wake` is called when an alert was written."""
-    now, undone = hands.clock.now(), request.deployment
+    now, undone = await _free_second(ledger, hands.stack.name, hands.clock.now()), request.deployment
     fingerprint, captured = request.running
     backup = request.target.backup if request.plan not in KEEPS_DATABASE else None
     operation = Operation(
-        id=await _unused_id(ledger, f"{timestamp(now)}-{hands.stack.name}"),
+        id=_identifier(hands.stack.name, now),
         stack=hands.stack.name,
         plan=request.plan,
         target_release=request.target.release.id,
@@ -97,8 +98,11 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
 
 
 async def _taken(ledger: Ledger, operation: Operation) -> dict[str, Facts]:
-    """The restart policies that held rollbacks before this one took and never gave back, by container."""
+    """What held rollbacks before this one took and never gave back, by container: restart policies, and (of
+    those whose release stayed) that they ran.
+    """
     found: dict[str, Any] = {}
+    ran: dict[str, Any] = {}
     for earlier in await ledger.operations(operation.stack):
         if earlier.id == operation.id or earlier.outcome in {Outcome.REFUSED, Outcome.ABORTED}:
             continue
@@ -110,16 +114,23 @@ async def _taken(ledger: Ledger, operation: Operation) -> dict[str, Facts]:
         for c in chain.from_iterable(stopped):
             if c["restart_policy"] != "no":
                 found[c["id"]] = [c["restart_policy"], c["restart_retries"]]
-    return {TAKEN: found}
+            if earlier.keeps_release and c["state"] in STATES_OF_RUNNING:
+                ran[c["id"]] = c["service"]
+    return {TAKEN: found, RAN: ran}
 
 
-async def _unused_id(ledger: Ledger, wanted: str) -> str:
-    """Two rollbacks in one second must not share a journal: the second would take its steps for done."""
-    chosen, number = wanted, 1
-    while await ledger.operation(chosen) is not None:
-        number += 1
-        chosen = f"{wanted}-{number}"
-    return chosen
+async def _free_second(ledger: Ledger, stack: str, now: datetime) -> datetime:
+    """Now, or the next second that no rollback began in: it names the journal and the displaced databases.
+
+    The second of two would take the first one's for its own.
+    """
+    while await ledger.operation(_identifier(stack, now)) is not None:
+        now += timedelta(seconds=1)
+    return now
+
+
+def _identifier(stack: str, began_at: datetime) -> str:
+    return f"{timestamp(began_at)}-{stack}"
 
 
 async def resume(

@@ -8,7 +8,7 @@ from watchdog.errors import WatchdogError
 from watchdog.rollback.run import RESTART_TIMEOUT, Run
 from watchdog.rollback.steps.policies import put_policies_back
 from watchdog.rollback.steps.restore import open_databases
-from watchdog.rollback.steps.stop import start_again
+from watchdog.rollback.steps.stop import start_all_that_ran
 
 
 async def restart_services(run: Run) -> dict[str, Any]:
@@ -26,7 +26,7 @@ async def restart_services(run: Run) -> dict[str, Any]:
 async def reopen_services(run: Run) -> dict[str, Any]:
     """Where the release stays: the fence is lifted, and the same containers start again. Facts: `started`."""
     await open_databases(run)
-    return await start_again(run)
+    return await start_all_that_ran(run)
 
 
 async def _opened(run: Run) -> bool:

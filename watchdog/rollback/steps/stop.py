@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from watchdog.rollback.run import Run
@@ -11,6 +12,8 @@ from watchdog.stack.container import stop_order
 
 STATES_OF_RUNNING = frozenset({"running", "restarting"})
 """The engine's words for a container that it keeps running."""
+RAN = "ran before"
+"""Among a run's facts: the containers, by ID, that ran before an earlier, held rollback stopped them."""
 
 
 async def stop_services(run: Run) -> dict[str, Any]:
@@ -26,10 +29,24 @@ async def stop_services(run: Run) -> dict[str, Any]:
 
 async def start_again(run: Run) -> dict[str, Any]:
     """Nothing was replaced: give the policies back, start what ran before."""
-    remembered = run.facts["preflight"]["containers"]
     await put_policies_back(run)
-    ran = {c["id"] for c in remembered if c["state"] in STATES_OF_RUNNING}
-    levels = stop_order(c for c in await run.containers() if c.id in ran)
+    return await _start(run, {c["id"] for c in _stopped(run) if c["state"] in STATES_OF_RUNNING})
+
+
+async def start_all_that_ran(run: Run) -> dict[str, Any]:
+    """As `start_again`, and with what an earlier rollback to the same release was held with, stopped."""
+    await put_policies_back(run, {c["service"] for c in _stopped(run)})
+    ran = {c["id"] for c in _stopped(run) if c["state"] in STATES_OF_RUNNING}
+    return await _start(run, {*ran, *run.facts.get(RAN, {})})
+
+
+def _stopped(run: Run) -> list[dict[str, Any]]:
+    return list(run.facts["preflight"]["containers"])
+
+
+async def _start(run: Run, containers: Collection[str]) -> dict[str, Any]:
+    """Those of the containers that are still there, in dependency order. Facts: `started`."""
+    levels = stop_order(c for c in await run.containers() if c.id in containers)
     for level in reversed(levels):
         await run.hands.engine.start(level)
     return {"started": sorted({c.service for level in levels for c in level})}
