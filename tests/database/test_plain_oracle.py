@@ -93,11 +93,13 @@ def test_refuses_what_psql_would_run(server: Server, database: str) -> None:
     assert [hole for hole in HOLES if passes(hole)] == []
 
 
+@pytest.mark.long
 def test_psql_runs_nothing_that_the_scanner_took_for_text(server: Server, database: str) -> None:
     """Going on after errors, so that what follows a broken statement is read as well."""
     assert leaks(server, database, programs(1, b"SELECT ", NASTY)) == []
 
 
+@pytest.mark.long
 def test_psql_runs_nothing_that_the_scanner_took_for_copied_rows(server: Server, database: str) -> None:
     server.sql(database, "CREATE TABLE t (a text)")
     head = b"COPY t FROM stdin;\n"

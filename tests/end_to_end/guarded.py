@@ -66,6 +66,8 @@ class Guarded:
         """Returns once it says that it has started; its log goes on where an earlier one ended."""
         seen = len(self.events())
         with self.log.open("ab") as log:
+            log.write(b"\n")  # a daemon that was killed may have left half a line
+            log.flush()
             self._daemon = subprocess.Popen(self.argv("run"), stdout=log, stderr=log, start_new_session=True)
         self.until("started", seen)
 

@@ -19,15 +19,9 @@ from tests.end_to_end.waiting import until
 
 pytestmark = pytest.mark.engine
 
-STEPS = (
-    "preflight",
-    "stop_services",
-    "restore_database",
-    "revert_compose",
-    "pull_images",
-    "restart_services",
-    "verify_health",
-)
+SOONER = ("restore_database", "restart_services")
+"""With every run of the tests; the other steps with those that take long."""
+LATER = ("preflight", "stop_services", "revert_compose", "pull_images", "verify_health")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +74,7 @@ def assert_all_back(scene: Scene) -> None:
     assert engine.policies(project) == engine.POLICIES
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [*SOONER, *(pytest.param(step, marks=pytest.mark.long) for step in LATER)])
 def test_the_next_daemon_finishes_the_rollback_that_a_sigkill_interrupted(
     version_two: Scene, step: str
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_failed_release_goes_and_the_former_data_configuration_and_images_come
     assert len(displaced_databases(own_shop)) == 1
 
 
+@pytest.mark.long
 def test_an_empty_server_gets_its_roles_and_databases_with_their_settings(
     own_shop: Shop, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_the_rollback_of_a_failure_only_renames_the_copy_that_stands_by(
     assert len(watched.told("standby_started")) == 1
 
 
+@pytest.mark.long
 def test_a_failure_that_comes_while_the_copy_is_being_made_waits_for_it(
     shop: Shop, gate: Gate, watched: Guarded
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_failure_that_comes_while_the_copy_is_being_made_waits_for_it(
     assert beside(shop) == {facts["displaced"]["shop"]}
 
 
+@pytest.mark.long
 def test_the_copy_is_dropped_when_the_window_closes_healthy(shop: Shop, watched: Guarded) -> None:
     shop.write_version("2.0")
     watched.ok("deploy", "--", *shop.up_command())

@@ -46,6 +46,7 @@ def test_an_undo_brings_the_newer_release_back_with_its_rows_and_can_be_undone(
     assert [left["name"] for left in watched.status()["displaced"]] == list(displaced_databases(shop))
 
 
+@pytest.mark.long
 def test_the_database_goes_back_alone_also_where_what_runs_is_not_captured(
     shop: Shop, watched: Guarded
 ) -> None:

@@ -31,6 +31,7 @@ def test_a_deployment_that_breaks_is_rolled_back(shop: Shop, guarded: Guarded) -
     assert [operation["actor"] for operation in guarded.operations()] == ["automatic"]
 
 
+@pytest.mark.long
 def test_a_rollback_is_planned_then_done_and_one_that_died_is_finished_by_the_next_daemon(
     shop: Shop, guarded: Guarded
 ) -> None:

@@ -34,6 +34,7 @@ def shop(machine: Host, shared: Path) -> Iterator[Shop]:
         shutil.rmtree(shop.directory)
 
 
+@pytest.mark.long
 def test_backs_up_and_rolls_back_a_project_that_a_drop_in_makes_writable(host: Host, shop: Shop) -> None:
     elsewhere = (ROOT / "systemd/drop-ins/project-elsewhere.conf").read_text()
     host.drop_in("project-elsewhere", elsewhere.replace("/data/shop /var/backups/shop", str(shop.directory)))

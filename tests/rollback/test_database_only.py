@@ -119,6 +119,7 @@ async def test_one_after_a_held_one_starts_what_that_had_stopped(running: Broken
     assert world.users() == {BACKED_UP}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("at", "time"), [*(("cluster", n) for n in (1, 2, 4)), ("stop", 0), ("start", 0), ("probe", 0)]
 )

@@ -128,6 +128,7 @@ async def test_a_database_that_is_gone_is_made_again_and_an_empty_one_is_displac
     assert f"Database {name} did not exist any more: what was displaced is empty." in told
 
 
+@pytest.mark.long
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("at", "time"), [*(("cluster", n) for n in (0, 2, 4, 6)), ("config_hashes", 0), ("tag", 0), ("up", 0)]

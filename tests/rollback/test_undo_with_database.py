@@ -196,6 +196,7 @@ POINTS = [
 """`cluster`: twice in preflight, before and at the exchange, and when the fence is lifted."""
 
 
+@pytest.mark.long
 async def test_wherever_it_dies_the_next_process_finishes_the_undo(
     tmp_path: Path, server: Server, database: str
 ) -> None:
