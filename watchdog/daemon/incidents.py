@@ -13,9 +13,10 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchdog.clock import timestamp
+from watchdog.daemon.client import Arguments, Caller, Channel
 from watchdog.daemon.guard import Guard
 from watchdog.errors import Refused, Unreachable, UsageError
 from watchdog.incident.incident import REPORT, listed, read
@@ -24,9 +25,6 @@ from watchdog.rollback.aftermath import Care
 from watchdog.rollback.displaced import Displaced, why_not_put_back
 from watchdog.rollback.operation import Operation
 from watchdog.rollback.salvage import salvage, stems
-
-if TYPE_CHECKING:  # it takes this module's functions up
-    from watchdog.daemon.client import Arguments, Caller, Channel
 
 FAR_BACK = 1000
 """Operations among which the one that displaced the rows is looked for, and the undo of it."""

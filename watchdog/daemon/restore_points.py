@@ -8,19 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchdog.backup import marks
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import catalogue, find
 from watchdog.backup.retention import expired, expires, kept, prune
 from watchdog.daemon.chores import protected_timestamps
+from watchdog.daemon.client import Arguments, Caller, Channel
 from watchdog.daemon.guard import Guard
 from watchdog.errors import Refused
 from watchdog.rollback.verification import verify
-
-if TYPE_CHECKING:  # it takes this module's functions up
-    from watchdog.daemon.client import Arguments, Caller, Channel
 
 
 async def verify_backup(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:

@@ -17,9 +17,12 @@ Hashes = Literal["full", "sampled", "counts"]
 """Of every row; of one in 64 and of small tables whole; of none."""
 
 FULL_HASHES_BELOW_BYTES = 8 * 1024**3
-"""Hashing takes about a seventh of the dump's processor time, and a restored copy is hashed once more."""
+"""An estimate from what hashing costs at 700 MB (`make bench-database`): no larger database was tried.
+
+A restored copy is hashed once more.
+"""
 SAMPLES_BELOW_BYTES = 256 * 1024**3
-"""A sample reads every row's key, which counting alone would not."""
+"""An estimate too: a sample reads every row's key, which counting alone would not."""
 LARGE_OBJECTS = "(large objects)"
 
 

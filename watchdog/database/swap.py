@@ -19,7 +19,7 @@ from watchdog.database.ports import Cluster, InUse, Session
 from watchdog.errors import StepFailed, Unreachable
 
 WITHIN = timedelta(seconds=10)
-"""0.1 s under a reconnect storm (measured); beyond this something holds on that we cannot end."""
+"""Far beyond what a reconnect storm takes (`make bench-database`): something holds on that we cannot end."""
 SETTINGS = {
     "lock_timeout": "3s",
     "synchronous_commit": "off",
