@@ -159,7 +159,7 @@ class House:
     async def on_guard(self) -> Guard:
         """Start a guard; it has looked around when this returns."""
         guard = Guard(self.tools())
-        guard.listen(self._note)
+        guard.desk.listen(self._note)
         self._task = asyncio.create_task(guard.run())
         await self.handled(guard)
         await guard.capturer.done()
@@ -171,7 +171,7 @@ class House:
 
     async def go_home(self, guard: Guard) -> None:
         """The guard's process ends."""
-        await guard.conductor.stop()
+        await guard.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -185,9 +185,9 @@ class House:
     async def handled(self, guard: Guard, *messages: Message) -> None:
         """Put these into the inbox; they are handled and judged when this returns."""
         for message in messages:
-            guard.post(message)
+            guard.desk.post(message)
         for _ in range(2):  # the first is answered before its batch is judged
-            await guard.ask(_nothing)
+            await guard.desk.ask(_nothing)
 
     async def live(self, guard: Guard, seconds: float) -> None:
         """Let time pass: checks are asked, the guard looks and judges."""

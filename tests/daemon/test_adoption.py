@@ -62,4 +62,4 @@ async def test_what_was_adopted_is_known_after_a_restart(house: House) -> None:
     good = guard.watch.good
     guard = await house.reborn(guard)
     assert guard.watch.good == good
-    assert guard.adopted.is_set()
+    assert guard.desk.adopted.is_set()

@@ -126,7 +126,7 @@ async def test_a_verdict_that_falls_while_the_command_runs_ends_it_before_anythi
     guard = await house.adopted()
     command = FakeCommand()
     house.stack = replace(house.stack, migrations=("migrate",))
-    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    await guard.desk.ask(lambda: guard.reconfigure(house.tools()))
     task = await begun(guard, command)
     house.engine.put("shop", exited(1, "migrate"))
     await house.deploy("2")
@@ -141,7 +141,7 @@ async def test_a_second_deployment_is_refused_and_takes_nothing_from_the_first(h
     guard = await house.adopted()
     first = FakeCommand()
     house.stack = replace(house.stack, migrations=("migrate",))
-    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    await guard.desk.ask(lambda: guard.reconfigure(house.tools()))
     task = await begun(guard, first)
     with pytest.raises(Busy, match=r"shop is busy: 'deploy deploy.sh'"):
         await guard.conductor.deploy(FakeCommand(), True)
@@ -201,7 +201,7 @@ async def test_what_the_command_does_is_no_deployment_of_its_own(house: House) -
     await house.handled(guard, LOOK)
     await house.deploy("3")
     command.exit(0)
-    guard.post(LOOK)
+    guard.desk.post(LOOK)
     await house.heard("command_ended")
     await house.handled(guard, LOOK)
     assert len(await house.ledger.deployments("shop")) == 1

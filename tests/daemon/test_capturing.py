@@ -73,11 +73,11 @@ async def test_a_start_seen_while_a_capture_is_being_noted_is_captured_too(
 ) -> None:
     """The old capture's answer and the hint of the start lie in the inbox together."""
     unblock = asyncio.Event()
-    blocked = asyncio.create_task(guard.ask(unblock.wait))
+    blocked = asyncio.create_task(guard.desk.ask(unblock.wait))
     guard.capturer.soon()
     await settle()
     await start_again(house)
-    guard.post(LOOK)
+    guard.desk.post(LOOK)
     unblock.set()
     await blocked
     await house.handled(guard)

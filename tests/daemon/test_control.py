@@ -157,7 +157,7 @@ async def test_a_command_that_took_too_long_is_waited_for(house: House, counter:
     """The end of our patience is not yet the end of the command."""
     guard = counter.guards["shop"]
     house.deployment = replace(house.deployment, command_timeout=timedelta(milliseconds=20))
-    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    await guard.desk.ask(lambda: guard.reconfigure(house.tools()))
     client = await counter.client({"command": "deploy", "argv": ["deploy.sh"]})
     await client.until("run")
     await house.deploy("2")

@@ -162,7 +162,7 @@ async def test_what_turned_red_because_the_stack_was_taken_down_decides(house: H
 async def test_a_change_during_a_backup_is_noticed_with_what_was_there_before(house: House) -> None:
     guard = await house.adopted()
     before = {c.id for c in await house.containers()}
-    backup = asyncio.create_task(guard.conductor.run("backup", house.at_work()))
+    backup = asyncio.create_task(guard.desk.work.run("backup", house.at_work()))
     await settle()
     await house.deploy("2")
     assert set((await noticed(house, guard)).baseline) == before

@@ -94,7 +94,7 @@ async def test_a_window_that_is_over_acts_no_more(house: House) -> None:
 
 async def test_what_ceased_to_be_good_stays_so_after_a_restart(house: House) -> None:
     guard = await house.adopted()
-    await guard.ask(lambda: guard.take_for_granted(lost=True))
+    await guard.desk.ask(lambda: guard.desk.take_for_granted(lost=True))
     guard = await house.reborn(guard)
     assert guard.watch.good is None
 
@@ -124,7 +124,7 @@ async def test_a_guard_that_only_looks_never_acts(house: House) -> None:
     guard = await in_its_window(house)
     await house.go_home(guard)
     looking = Guard(house.tools(), acts=False)
-    looking.listen(house.events.append)
+    looking.desk.listen(house.events.append)
     house.prober.script("api", Answer.BAD)
     task = asyncio.create_task(looking.run())
     await house.live(looking, 120)

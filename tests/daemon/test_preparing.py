@@ -19,7 +19,7 @@ from watchdog.backup.backup import Backup, Level
 from watchdog.backup.catalogue import catalogue
 from watchdog.daemon.chores import protected_timestamps, sweep
 from watchdog.daemon.guard import Guard
-from watchdog.daemon.preparing import ORDINARILY, standby
+from watchdog.daemon.preparing import ORDINARILY
 from watchdog.database import sql
 from watchdog.database.names import displaced_name
 from watchdog.deploy.deployment import Phase
@@ -78,7 +78,7 @@ def the_backup(house: Stocked) -> Backup:
 async def test_the_backup_stands_by_proven_while_the_command_still_runs(house: Stocked) -> None:
     guard, _, backup = await prepared(house)
     assert house.server.databases(house.database) == {house.database: True, house.whole(backup): False}
-    assert await standby(guard) == {"state": "ready", "backup": backup, "reason": None}
+    assert await guard.preparer.standby() == {"state": "ready", "backup": backup, "reason": None}
     assert the_backup(house).level is Level.VERIFIED
 
 
@@ -89,7 +89,7 @@ async def test_the_command_does_not_wait_for_it(house: Stocked) -> None:
     await house.gate.reached.wait()
     backup = the_backup(house).timestamp
     assert command.calls == ["run"]
-    assert await standby(guard) == {"state": "being restored", "backup": backup, "reason": None}
+    assert await guard.preparer.standby() == {"state": "being restored", "backup": backup, "reason": None}
     house.gate.passed.set()
     await house.heard("standby_ready")
 
@@ -97,7 +97,7 @@ async def test_the_command_does_not_wait_for_it(house: Stocked) -> None:
 async def test_a_scheduled_backup_is_not_restored(house: Stocked) -> None:
     guard = await house.adopted()
     await guard.conductor.backup("scheduled")
-    assert await standby(guard) == {"state": "none", "backup": None, "reason": ORDINARILY}
+    assert await guard.preparer.standby() == {"state": "none", "backup": None, "reason": ORDINARILY}
     assert house.copies() == set()
 
 
@@ -107,7 +107,7 @@ async def test_without_room_it_is_not_even_begun_and_the_reason_is_told(house: S
     await begun(guard, FakeCommand())
     reason = (await house.heard("standby_not_made"))["reason"]
     assert reason.startswith("database has 1 MiB free, and a standby copy wants ")
-    assert await standby(guard) == {"state": "none", "backup": None, "reason": reason}
+    assert await guard.preparer.standby() == {"state": "none", "backup": None, "reason": reason}
     assert house.copies() == set()
     assert house.told("standby_started") == []
 
@@ -315,8 +315,8 @@ async def test_a_reload_leaves_it_at_work(house: Stocked) -> None:
     house.gate.shut()
     await begun(guard, FakeCommand())
     await house.gate.reached.wait()
-    await guard.ask(lambda: guard.reconfigure(house.tools()))
-    assert (await standby(guard) or {})["state"] == "being restored"
+    await guard.desk.ask(lambda: guard.reconfigure(house.tools()))
+    assert (await guard.preparer.standby() or {})["state"] == "being restored"
     house.gate.passed.set()
     await house.heard("standby_ready")
 
@@ -334,7 +334,7 @@ async def test_a_whole_one_outlives_the_daemon_as_long_as_its_deployment_is_open
     guard, _, backup = await prepared(house)
     guard = await house.reborn(guard)
     await sweep(guard)
-    assert await standby(guard) == {"state": "ready", "backup": backup, "reason": None}
+    assert await guard.preparer.standby() == {"state": "ready", "backup": backup, "reason": None}
 
 
 async def test_a_sweep_drops_what_is_ours_and_nothing_else(house: Stocked) -> None:

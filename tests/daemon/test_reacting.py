@@ -121,7 +121,7 @@ async def test_a_decided_rollback_waits_until_docker_answers(house: House) -> No
     guard = await house.adopted()
     await house.deploy("2")
     await house.handled(guard, LOOK)
-    backup = asyncio.create_task(guard.conductor.run("backup", house.at_work()))
+    backup = asyncio.create_task(guard.desk.work.run("backup", house.at_work()))
     await settle()
     await house.end("backend", 1)
     await house.handled(guard, LOOK)

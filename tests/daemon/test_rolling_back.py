@@ -117,7 +117,7 @@ async def test_what_a_person_rolled_back_from_is_no_target_any_more(house: House
     assert bad is not None
     assert bad.service("backend").image == "shop/backend:2"  # type: ignore[union-attr]
     target = await choose(guard, None)
-    operation = await guard.conductor.roll_back(Request(target, "keep database", PERSON, ("a fault",)))
+    operation = await guard.rollbacks.carry_out(Request(target, "keep database", PERSON, ("a fault",)))
     assert operation.outcome is Outcome.SUCCEEDED
     assert (await house.ledger.marks("shop"))[bad.fingerprint].standing is Standing.FAILED
     await house.live(guard, 40)
@@ -133,7 +133,7 @@ async def test_a_window_is_not_judged_between_the_end_of_a_rollback_and_its_look
     await house.deploy("2")
     await house.handled(guard, LOOK)
     request = Request(Target(good, None), "keep database", PERSON, (), guard.watch.deployment)
-    await guard.conductor.roll_back(request)
+    await guard.rollbacks.carry_out(request)
     await house.live(guard, 60)
     assert (await house.newest_deployment()).phase is Phase.ROLLED_BACK
     assert len(await house.ledger.operations("shop")) == 1

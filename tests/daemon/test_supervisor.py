@@ -152,12 +152,12 @@ async def test_a_valid_one_is_swapped_whole(house: House, daemon: Daemon) -> Non
 
 async def test_an_operation_under_way_keeps_the_hands_it_began_with(house: House, daemon: Daemon) -> None:
     guard = daemon.post("shop").guard
-    work = asyncio.create_task(guard.conductor.run("rollback", house.at_work()))
+    work = asyncio.create_task(guard.desk.work.run("rollback", house.at_work()))
     await settle()
     shop = replace(house.tools().settings, checks=())
     daemon.configuration = replace(daemon.first, stacks=(shop,))
     await daemon.supervisor.reload()
-    assert guard.conductor.busy
+    assert guard.desk.work.busy
     house.work_done.set()
     await work
 
@@ -165,7 +165,7 @@ async def test_an_operation_under_way_keeps_the_hands_it_began_with(house: House
 async def test_a_guard_that_is_stuck_lets_the_watchdog_bite(house: House, daemon: Daemon) -> None:
     post = daemon.post("shop")
     never = asyncio.Event()
-    stuck = asyncio.create_task(post.guard.ask(never.wait))
+    stuck = asyncio.create_task(post.guard.desk.ask(never.wait))
     await settle()
     assert post.stuck() is None
     house.clock.tick(STALLED + timedelta(seconds=1))

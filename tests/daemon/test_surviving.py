@@ -42,7 +42,7 @@ async def test_a_bug_in_one_message_ends_nothing_and_is_alerted_once(house: Hous
     guard = await house.adopted()
     for _ in range(3):
         with pytest.raises(KeyError):
-            await guard.ask(broken)
+            await guard.desk.ask(broken)
     await house.handled(guard, LOOK)
     assert await house.titles() == ["ops-watchdog met an error of its own"]
 
@@ -65,7 +65,7 @@ async def test_a_guard_that_cannot_even_alert_stays_alive(house: House) -> None:
     guard = await house.adopted()
     ledger.full = True
     with pytest.raises(KeyError):
-        await guard.ask(broken)
+        await guard.desk.ask(broken)
     await house.handled(guard, LOOK)
 
 
@@ -90,7 +90,7 @@ async def test_what_the_ledger_knows_is_asked_for_until_it_answers(house: House)
     ledger.unreadable = True
     guard = Guard(house.tools())
     task = asyncio.create_task(guard.run())
-    asked = asyncio.create_task(guard.ask(guard.look))
+    asked = asyncio.create_task(guard.desk.ask(guard.looker.look))
     await settle()
     assert guard.watch.looked_at is None
     ledger.unreadable = False
@@ -138,7 +138,7 @@ async def test_whoever_asks_a_guard_whose_state_is_unusable_is_refused(house: Ho
     house.ledger = ledger
     ledger.unreadable = True
     guard = Guard(house.tools())
-    asked = asyncio.create_task(guard.ask(guard.look))
+    asked = asyncio.create_task(guard.desk.ask(guard.looker.look))
     await settle()
     task = asyncio.create_task(guard.run())
     with pytest.raises(Refused, match="its state is unusable"):

@@ -32,23 +32,23 @@ async def result() -> str:
 
 
 async def test_a_second_operation_is_told_who_is_at_work(house: House) -> None:
-    conductor = Guard(house.tools()).conductor
-    work = asyncio.create_task(conductor.run("backup", house.at_work()))
+    ours = Guard(house.tools()).desk.work
+    work = asyncio.create_task(ours.run("backup", house.at_work()))
     await asyncio.sleep(0)
-    assert (conductor.busy, conductor.doing) == (True, "backup")
+    assert (ours.busy, ours.doing) == (True, "backup")
     with pytest.raises(Busy, match=r"shop is busy: 'backup' since \d\d:\d\d:\d\d; wait"):
-        await conductor.run("deploy x", result())
+        await ours.run("deploy x", result())
     house.work_done.set()
     await work
-    assert (conductor.busy, conductor.doing) == (False, "")
+    assert (ours.busy, ours.doing) == (False, "")
 
 
 async def test_a_verification_gives_way_to_a_rollback_once_it_has_tidied_up(house: House) -> None:
-    conductor, verification = Guard(house.tools()).conductor, Verification()
-    verifying = asyncio.create_task(conductor.run("verify", verification.work(), gives_way=True))
+    ours, verification = Guard(house.tools()).desk.work, Verification()
+    verifying = asyncio.create_task(ours.run("verify", verification.work(), gives_way=True))
     await verification.begun.wait()
-    assert (conductor.busy, conductor.doing) == (False, "verify")
-    rolling_back = asyncio.create_task(conductor.run("rollback", result()))
+    assert (ours.busy, ours.doing) == (False, "verify")
+    rolling_back = asyncio.create_task(ours.run("rollback", result()))
     await asyncio.sleep(0)
     assert not rolling_back.done()
     verification.may_end.set()
@@ -59,11 +59,11 @@ async def test_a_verification_gives_way_to_a_rollback_once_it_has_tidied_up(hous
 
 
 async def test_two_that_want_the_same_turn_cut_it_once_and_one_of_them_waits(house: House) -> None:
-    conductor, verification = Guard(house.tools()).conductor, Verification()
-    verifying = asyncio.create_task(conductor.run("verify", verification.work(), gives_way=True))
+    ours, verification = Guard(house.tools()).desk.work, Verification()
+    verifying = asyncio.create_task(ours.run("verify", verification.work(), gives_way=True))
     await verification.begun.wait()
-    first = asyncio.create_task(conductor.run("rollback", house.at_work()))
-    second = asyncio.create_task(conductor.run("backup", house.at_work()))
+    first = asyncio.create_task(ours.run("rollback", house.at_work()))
+    second = asyncio.create_task(ours.run("backup", house.at_work()))
     await asyncio.sleep(0)
     verification.may_end.set()
     with pytest.raises(Busy, match="shop is busy: 'rollback'"):
@@ -76,10 +76,10 @@ async def test_two_that_want_the_same_turn_cut_it_once_and_one_of_them_waits(hou
 
 
 async def test_a_verification_cuts_nobody(house: House) -> None:
-    conductor = Guard(house.tools()).conductor
-    work = asyncio.create_task(conductor.run("backup", house.at_work()))
+    ours = Guard(house.tools()).desk.work
+    work = asyncio.create_task(ours.run("backup", house.at_work()))
     await asyncio.sleep(0)
     with pytest.raises(Busy, match="shop is busy: 'backup'"):
-        await conductor.run("verify", result(), gives_way=True)
+        await ours.run("verify", result(), gives_way=True)
     house.work_done.set()
     await work

@@ -31,7 +31,7 @@ async def rolled_back(house: House) -> tuple[Guard, Operation]:
 
 async def undone(guard: Guard, operation: Operation) -> Operation:
     request = await decide(guard, {"undo": operation.id}, PERSON, "alice")
-    return await guard.conductor.roll_back(request)
+    return await guard.rollbacks.carry_out(request)
 
 
 async def test_the_failed_release_comes_back_runs_again_and_is_no_longer_called_failed(house: House) -> None:

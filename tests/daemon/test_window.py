@@ -95,7 +95,7 @@ async def test_a_reload_keeps_what_is_known_of_a_check(house: House) -> None:
     guard = await house.adopted()
     before = guard.watch.checks["api"]
     house.checks = (check("api", interval=timedelta(seconds=9)), check("new"))
-    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    await guard.desk.ask(lambda: guard.reconfigure(house.tools()))
     after = guard.watch.checks
     assert (after["api"].color, after["api"].since) == (Color.GREEN, before.since)
     assert after["api"].check.interval == timedelta(seconds=9)
@@ -109,7 +109,7 @@ async def test_a_check_that_is_new_in_a_window_says_nothing_about_its_deployment
     guard = await deployed(house, 60)
     house.checks = tuple(check(name) for name in checks)
     house.prober.script("mistyped", Answer.BAD)
-    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    await guard.desk.ask(lambda: guard.reconfigure(house.tools()))
     await house.live(guard, 120)
     assert under_way(guard).baseline_red == {"mistyped"}
     assert await house.ledger.operations("shop") == ()
@@ -119,7 +119,7 @@ async def test_a_check_that_is_new_in_a_window_says_nothing_about_its_deployment
 async def test_a_check_that_asks_something_else_now_is_new(house: House) -> None:
     guard = await deployed(house, 60)
     house.checks = (check("api", probe=Http("http://127.0.0.1/moved")),)
-    await guard.ask(lambda: guard.reconfigure(house.tools()))
+    await guard.desk.ask(lambda: guard.reconfigure(house.tools()))
     assert guard.watch.checks["api"].color is Color.UNKNOWN
     assert under_way(guard).baseline_red == {"api"}
 

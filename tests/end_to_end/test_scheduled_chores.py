@@ -51,7 +51,7 @@ async def guard(shop: Shop, backups: Path, tmp_path: Path) -> AsyncIterator[Guar
     async with context.application() as application:
         post = Post(application.tools(context.stack("shop")))
         post.start()
-        await post.guard.look_now()
+        await post.guard.looker.look_now()
         yield post.guard
         await post.stop()
 

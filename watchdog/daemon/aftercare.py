@@ -10,18 +10,15 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import structlog
 
 from watchdog.alert.alert import Alert, Level, alert
+from watchdog.daemon.desk import Desk
 from watchdog.errors import Busy, Unreachable, WatchdogError
 from watchdog.rollback.aftermath import Care, Done, account, exists, open_for_reading
 from watchdog.rollback.displaced import Displaced, Stage, due, newly_displaced, taken_back
 from watchdog.rollback.farewell import drop, dump, forget, prove, require_unneeded
-
-if TYPE_CHECKING:  # the guard owns it
-    from watchdog.daemon.guard import Guard
 
 log = structlog.get_logger(__name__)
 
@@ -47,17 +44,17 @@ OPERATIONS = 50
 class Aftercare:
     """Of one guard."""
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._task: asyncio.Task[None] | None = None
         self._accounted = asyncio.Event()
 
     def soon(self) -> None:
         """Begin, once nothing else is at work; nothing where it has begun already."""
-        if not self._guard.tools.settings.stack.databases or (self._task and not self._task.done()):
+        if not self._desk.tools.settings.stack.databases or (self._task and not self._task.done()):
             return
         self._accounted.clear()
-        self._task = asyncio.create_task(self._run(), name=f"aftercare {self._guard.name}")
+        self._task = asyncio.create_task(self._run(), name=f"aftercare {self._desk.name}")
         self._task.add_done_callback(self._ended)
 
     async def accounted(self) -> None:
@@ -79,10 +76,10 @@ class Aftercare:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._accounted.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("aftercare_broke_off", stack=self._guard.name, exc_info=error)
+            log.error("aftercare_broke_off", stack=self._desk.name, exc_info=error)
 
     async def _run(self) -> None:
-        await self._guard.conductor.at_rest()
+        await self._desk.work.at_rest()
         try:
             records = await self._records()
             records = [await self._care(record, AT_ONCE) for record in records]
@@ -90,15 +87,15 @@ class Aftercare:
             for record in records:
                 await self._care(record, STAGES.keys())
         except WatchdogError as error:  # the state is unusable: the guard tells that
-            log.warning("aftercare_waits", stack=self._guard.name, reason=str(error))
+            log.warning("aftercare_waits", stack=self._desk.name, reason=str(error))
 
     async def _records(self) -> list[Displaced]:
         """Of all that were ever displaced; those that are new are written down first."""
-        ledger, name = self._guard.tools.ledger, self._guard.name
+        ledger, name = self._desk.tools.ledger, self._desk.name
         known = await ledger.displaced(name)
         operations = await ledger.operations(name, limit=OPERATIONS)
         journal = {operation.id: await ledger.steps(operation.id) for operation in operations}
-        servers = {d.name: d.server for d in self._guard.tools.settings.stack.databases}
+        servers = {d.name: d.server for d in self._desk.tools.settings.stack.databases}
         cared_for = {(record.operation, record.database) for record in known}
         if new := newly_displaced(operations, journal, cared_for, servers):
             await ledger.write(*new)
@@ -106,7 +103,7 @@ class Aftercare:
 
     async def _care(self, record: Displaced, stages: Collection[Stage]) -> Displaced:
         """Stage after stage, as far as it goes now."""
-        settings, clock = self._guard.tools.settings, self._guard.tools.hands.clock
+        settings, clock = self._desk.tools.settings, self._desk.tools.hands.clock
         while True:
             keep, keep_dump = settings.rollback.keep_displaced, settings.backup.keep
             stage = due(record, clock.now(), keep, keep_dump)
@@ -121,7 +118,7 @@ class Aftercare:
 
     async def _stage(self, record: Displaced, stage: Stage) -> Displaced | None:
         """The record once the stage is done or met trouble, which is told once; None: at the next hour."""
-        tools = self._guard.tools
+        tools = self._desk.tools
         try:
             done, told = await self._carry_out(record, stage)
         except (Busy, Unreachable) as error:
@@ -135,7 +132,7 @@ class Aftercare:
         else:
             done = replace(done, trouble="") if done.trouble == record.trouble else done
             if done.gone_at == record.gone_at or stage is Stage.DROP:
-                self._guard.tell("displaced_cared_for", stage=stage, database=record.name)
+                self._desk.tell("displaced_cared_for", stage=stage, database=record.name)
         await tools.ledger.write(done, *([told] if told else []))
         tools.outbox.wake()
         return done
@@ -149,7 +146,7 @@ class Aftercare:
 
     def _trouble(self, record: Displaced, trouble: str) -> Alert:
         title = f"the displaced database {record.name} needs a look"
-        return alert(record.stack, Level.WARNING, title, trouble, self._guard.tools.hands.clock.now())
+        return alert(record.stack, Level.WARNING, title, trouble, self._desk.tools.hands.clock.now())
 
     async def _carry_out(self, record: Displaced, stage: Stage) -> Done:
         care = self._care_now()
@@ -159,16 +156,16 @@ class Aftercare:
             return await STAGES[stage](care, record)
         doing = f"{stage} of the displaced database {record.name}"
         work = self._unneeded(care, record, stage)
-        done: Done = await self._guard.conductor.run(doing, work, gives_way=True)
+        done: Done = await self._desk.work.run(doing, work, gives_way=True)
         return done
 
     def _care_now(self) -> Care:
         """By the configuration as it is now."""
-        tools, settings = self._guard.tools, self._guard.tools.settings
+        tools, settings = self._desk.tools, self._desk.tools.settings
         return Care(tools.hands, tools.servers, settings.backup, settings.rollback.keep_displaced)
 
     async def _unneeded(self, care: Care, record: Displaced, stage: Stage) -> Done:
-        operations = await self._guard.tools.ledger.operations(record.stack, limit=OPERATIONS)
+        operations = await self._desk.tools.ledger.operations(record.stack, limit=OPERATIONS)
         if stage is not Stage.OPEN:
             require_unneeded(operations)
         if stage is Stage.DROP and taken_back(record, operations):

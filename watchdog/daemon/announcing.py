@@ -7,13 +7,15 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from watchdog.alert.alert import Level, alert
 from watchdog.backup.backup import Backup
 from watchdog.clock import timestamp
+from watchdog.daemon.arming import why_unarmed
+from watchdog.daemon.desk import Desk
+from watchdog.daemon.looking import Looker
+from watchdog.daemon.preparing import Preparer
 from watchdog.daemon.reacting import schema_changed
-from watchdog.daemon.status import why_unarmed
 from watchdog.daemon.tools import Command
 from watchdog.deploy.caller import Caller
 from watchdog.deploy.command import shown
@@ -21,9 +23,6 @@ from watchdog.deploy.deployment import Deployment, Kind, Phase
 from watchdog.errors import Refused, WatchdogError
 from watchdog.health.window import Progress
 from watchdog.stack import Release
-
-if TYPE_CHECKING:  # the guard's conductor makes it
-    from watchdog.daemon.guard import Guard
 
 ADOPTION_SLACK = timedelta(seconds=15)
 """Beyond min_healthy_time: a round of checks or two."""
@@ -37,13 +36,17 @@ class Announcement:
 
     def __init__(
         self,
-        guard: Guard,
+        desk: Desk,
+        looker: Looker,
+        preparer: Preparer,
         command: Command,
         allowed: bool,
         terminal: Caller | None,
         write_backup: Callable[[str], Awaitable[Backup]],
     ) -> None:
-        self._guard = guard
+        self._desk = desk
+        self._looker = looker
+        self._preparer = preparer
         self._command = command
         self._allowed = allowed
         self._terminal = terminal
@@ -51,31 +54,30 @@ class Announcement:
         self._backup: Backup | None = None
         self._ran: frozenset[str] = frozenset()
         self._write_backup = write_backup
-        self.running = self.under_way = False
 
     async def run(self) -> Deployment:
         """Under the stack's lock. Returns the deployment with its command ended, not yet judged."""
-        guard = self._guard
-        await guard.look_now()
-        started = any(not container.one_off for container in guard.watch.containers)
+        desk = self._desk
+        await self._looker.look_now()
+        started = any(not container.one_off for container in desk.watch.containers)
         backup = await self._backup_before() if started else None
-        if reasons := await why_unarmed(guard):
-            guard.tell("not_protected", reason="; ".join(reasons))
-        deployment = await guard.ask(lambda: self._open(backup))
-        guard.preparer.start(backup, deployment)
-        guard.tell("deployment_started", deployment=deployment.id, command=list(shown(self._command.argv)))
+        if reasons := await why_unarmed(desk):
+            desk.tell("not_protected", reason="; ".join(reasons))
+        deployment = await desk.ask(lambda: self._open(backup))
+        self._preparer.start(backup, deployment)
+        desk.tell("deployment_started", deployment=deployment.id, command=list(shown(self._command.argv)))
         code, why = await self._run_command()
-        return await guard.ask(lambda: self._command_ended(code, why))
+        return await desk.ask(lambda: self._command_ended(code, why))
 
     async def end_command(self) -> None:
         """The verdict fell while it runs, or it is over already: either way nothing of it is left."""
-        if self.running:
+        if self._desk.work.commanding:
             await self._command.end()
 
     async def _run_command(self) -> tuple[int, str]:
         """Its exit code, and a reason where it did not end by itself."""
-        limit = self._guard.tools.settings.deployment.command_timeout
-        self.running = True
+        limit = self._desk.tools.settings.deployment.command_timeout
+        self._desk.work.commanding = True
         try:
             async with asyncio.timeout(limit.total_seconds()):
                 return await self._command.run(), ""
@@ -86,39 +88,39 @@ class Announcement:
             await self._command.end()  # it may run although its client makes no sense
             return TIMED_OUT, str(error)
         finally:
-            self.running = False
+            self._desk.work.commanding = False
 
     async def _backup_before(self) -> Backup | None:
         """Without proof of what runs there is nothing to come back to: say so before, not after."""
-        guard = self._guard
-        if guard.watch.release is None and self._allowed:
+        desk = self._desk
+        if desk.watch.release is None and self._allowed:
             raise Refused(
-                f"what runs cannot be captured: {guard.watch.uncaptured}. A rollback could not bring it "
+                f"what runs cannot be captured: {desk.watch.uncaptured}. A rollback could not bring it "
                 f"back; bring files and containers together ('docker compose up -d' with the old files), or "
                 f"deploy unprotected with --no-rollback"
             )
-        if self._allowed and guard.watch.good is None:
+        if self._allowed and desk.watch.good is None:
             await self._until_adopted()
         return await self._write_backup("before deployment")
 
     async def _until_adopted(self) -> None:
         """Only a release that was seen healthy is a target: give what runs the time to show it."""
-        guard = self._guard
-        wanted = guard.tools.settings.deployment.min_healthy_time
-        guard.tell("waiting_until_green", seconds=wanted.total_seconds())
+        desk = self._desk
+        wanted = desk.tools.settings.deployment.min_healthy_time
+        desk.tell("waiting_until_green", seconds=wanted.total_seconds())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout((wanted + ADOPTION_SLACK).total_seconds()):
-                await guard.adopted.wait()
+                await desk.adopted.wait()
 
     async def _open(self, backup: Backup | None) -> Deployment:
-        guard, watch = self._guard, self._guard.watch
-        now = guard.tools.hands.clock.now()
-        superseded, red = watch.deployment, watch.baseline_red(guard.tools.settings.checks)
+        desk, watch = self._desk, self._desk.watch
+        now = desk.tools.hands.clock.now()
+        superseded, red = watch.deployment, watch.baseline_red(desk.tools.settings.checks)
         self._superseded, self._backup = superseded, backup
         self._ran = frozenset(c.id for c in watch.containers if c.running)
         deployment = Deployment(
-            id=f"{timestamp(now)}-{guard.name}",
-            stack=guard.name,
+            id=f"{timestamp(now)}-{desk.name}",
+            stack=desk.name,
             kind=Kind.ANNOUNCED,
             phase=Phase.DEPLOYING,
             started_at=now,
@@ -134,14 +136,14 @@ class Announcement:
             allowed=self._allowed,
         )
         closing = [replace(superseded, phase=Phase.SUPERSEDED, ended_at=now)] if superseded else []
-        await guard.open(deployment, deployment, *closing)
-        self.under_way = True
+        await desk.open(deployment, deployment, *closing)
+        self._desk.work.announced = True
         return deployment
 
     async def _command_ended(self, code: int, why: str) -> Deployment:
         """Runs in the guard's task, which judges right after it."""
-        guard, watch = self._guard, self._guard.watch
-        now = guard.tools.hands.clock.now()
+        desk, watch = self._desk, self._desk.watch
+        now = desk.tools.hands.clock.now()
         deployment = watch.deployment
         if deployment is None or deployment.kind is not Kind.ANNOUNCED:
             raise WatchdogError("the deployment was closed while its command ran; see 'ops-watchdog status'")
@@ -150,45 +152,45 @@ class Announcement:
             deployment = replace(deployment, phase=Phase.MONITORING)
         if why:
             deployment = replace(deployment, reasons=(*deployment.reasons, why))
-        await guard.look()
-        guard.tell("command_ended", deployment=deployment.id, exit_code=code)
+        await self._looker.look()
+        desk.tell("command_ended", deployment=deployment.id, exit_code=code)
         if code and deployment.phase is Phase.MONITORING and not await self._changed_something(deployment):
             return await self._changed_nothing(deployment, why or f"the command exited with code {code}")
         watch.deployment = deployment
-        await guard.take_for_granted(deployment)
-        self.under_way = False
-        guard.preparer.tidy()
+        await desk.take_for_granted(deployment)
+        self._desk.work.announced = False
+        self._preparer.tidy()
         if self._superseded:
-            guard.conductor.settle(self._superseded.id, "superseded")
+            desk.settle(self._superseded.id, "superseded")
         return deployment
 
     async def _changed_something(self, deployment: Deployment) -> bool:
         """Containers, or the schema: what a command that failed may have left behind."""
-        watch = self._guard.watch
+        watch = self._desk.watch
         running = frozenset(c.id for c in watch.containers if c.running)
         if not watch.reachable or running != self._ran or watch.fingerprint != deployment.from_fingerprint:
             return True
-        if self._backup is None or not self._guard.tools.settings.stack.databases:
+        if self._backup is None or not self._desk.tools.settings.stack.databases:
             return False
-        return await schema_changed(self._guard.tools, self._backup)
+        return await schema_changed(self._desk.tools, self._backup)
 
     async def _changed_nothing(self, deployment: Deployment, why: str) -> Deployment:
         """A mistyped command is no release: what was judged before is judged on."""
-        guard, before = self._guard, self._superseded
-        now = guard.tools.hands.clock.now()
+        desk, before = self._desk, self._superseded
+        now = desk.tools.hands.clock.now()
         ended = replace(deployment, phase=Phase.FAILED, ended_at=now, reasons=(why, NOTHING_CHANGED))
         text = f"{why}\n{NOTHING_CHANGED}"
-        told = alert(guard.name, Level.WARNING, "deployment command failed", text, now)
-        await guard.take_for_granted(ended, told, *([before] if before else []))
-        guard.watch.deployment, guard.watch.progress = (
+        told = alert(desk.name, Level.WARNING, "deployment command failed", text, now)
+        await desk.take_for_granted(ended, told, *([before] if before else []))
+        desk.watch.deployment, desk.watch.progress = (
             before,
             Progress(healthy_at=before.healthy_at if before else None),
         )
-        self.under_way = False
-        guard.preparer.tidy(gone=self._backup.timestamp if self._backup else "")
-        guard.tools.outbox.wake()
-        guard.tell("not_rolled_back", deployment=ended.id, reason=f"{why}; {NOTHING_CHANGED}")
-        guard.conductor.settle(ended.id, "failed")
+        self._desk.work.announced = False
+        self._preparer.tidy(gone=self._backup.timestamp if self._backup else "")
+        desk.tools.outbox.wake()
+        desk.tell("not_rolled_back", deployment=ended.id, reason=f"{why}; {NOTHING_CHANGED}")
+        desk.settle(ended.id, "failed")
         return ended
 
 

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from watchdog.clock import timestamp
+from watchdog.daemon.desk import Desk
 from watchdog.daemon.watch import Identities
 from watchdog.deploy.capture import Uncaptured, capture
 from watchdog.errors import StepFailed, Unreachable
 from watchdog.stack import ConfigFile, Container, Release
 
-if TYPE_CHECKING:  # the guard owns it
-    from watchdog.daemon.guard import Guard
-
 
 class Capturer:
     """One capture at a time; what it finds is handed to the guard's own task."""
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._task: asyncio.Task[None] | None = None
         self._wanted = False
 
@@ -49,47 +46,47 @@ class Capturer:
             self._wanted = await self._capture_once() or self._wanted
 
     async def _capture_once(self) -> bool:
-        guard = self._guard
-        hands, stack = guard.tools.hands, guard.tools.settings.stack
-        identities = guard.watch.identities
+        desk = self._desk
+        hands, stack = desk.tools.hands, desk.tools.settings.stack
+        identities = desk.watch.identities
         now = hands.clock.now()
         try:
-            found = await capture(stack, guard.watch.containers, hands.engine, hands.orchestrator, now)
+            found = await capture(stack, desk.watch.containers, hands.engine, hands.orchestrator, now)
         except (Unreachable, StepFailed) as error:
             found = Uncaptured(str(error))
-        return await guard.ask(lambda: self._found(found, identities))
+        return await desk.ask(lambda: self._found(found, identities))
 
     async def _found(self, found: Release | Uncaptured, identities: Identities) -> bool:
         """True where other containers run by now, so that it has to be done again."""
-        guard = self._guard
-        if identities != guard.watch.identities:
+        desk = self._desk
+        if identities != desk.watch.identities:
             return True
         if isinstance(found, Uncaptured):
             found = await self._captured_before() or found
         if isinstance(found, Uncaptured):
-            if found.reason != guard.watch.uncaptured:
-                guard.tell("release_not_captured", reason=found.reason)
-            guard.watch.release, guard.watch.uncaptured = None, found.reason
+            if found.reason != desk.watch.uncaptured:
+                desk.tell("release_not_captured", reason=found.reason)
+            desk.watch.release, desk.watch.uncaptured = None, found.reason
             return False
-        known = await guard.tools.ledger.newest_release(guard.name, found.fingerprint)
-        if known is not None and _ran_then(known, guard.watch.containers):
+        known = await desk.tools.ledger.newest_release(desk.name, found.fingerprint)
+        if known is not None and _ran_then(known, desk.watch.containers):
             found = replace(found, files=_as_started(known, found))
         if known is not None and (known.files, known.services) == (found.files, found.services):
             found = known
         else:
-            await guard.tools.ledger.write(found)
-            if guard.watch.release is None or guard.watch.release.fingerprint != found.fingerprint:
-                guard.tell("release_captured", release=found.id)
-        guard.watch.release, guard.watch.uncaptured = found, ""
+            await desk.tools.ledger.write(found)
+            if desk.watch.release is None or desk.watch.release.fingerprint != found.fingerprint:
+                desk.tell("release_captured", release=found.id)
+        desk.watch.release, desk.watch.uncaptured = found, ""
         named = {service.service for service in found.services}
-        guard.watch.orphans = frozenset(c.service for c in guard.watch.containers if c.service not in named)
+        desk.watch.orphans = frozenset(c.service for c in desk.watch.containers if c.service not in named)
         return False
 
     async def _captured_before(self) -> Release | None:
         """What runs, proven while its files lay there: by now the disk may hold the next release."""
-        guard = self._guard
-        containers, now = guard.watch.containers, guard.tools.hands.clock.now()
-        known = await guard.tools.ledger.newest_release(guard.name, guard.watch.fingerprint)
+        desk = self._desk
+        containers, now = desk.watch.containers, desk.tools.hands.clock.now()
+        known = await desk.tools.ledger.newest_release(desk.name, desk.watch.fingerprint)
         if known is None or not _ran_then(known, containers):
             return None
         ended = {c.service: c.ended for c in containers if not c.one_off}

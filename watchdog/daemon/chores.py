@@ -12,13 +12,12 @@ from watchdog.backup.catalogue import catalogue
 from watchdog.backup.compress import compress_old
 from watchdog.backup.retention import expired, prune
 from watchdog.daemon.guard import Guard
-from watchdog.daemon.preparing import unneeded_copies
 from watchdog.rollback.displaced import still_needed
 
 
 async def tidy(guard: Guard) -> dict[str, Any]:
     """Under the stack's lock: a rollback may be about to name a set that is due to go."""
-    done: dict[str, Any] = await guard.conductor.run("tidying the backups", _tidy(guard))
+    done: dict[str, Any] = await guard.desk.work.run("tidying the backups", _tidy(guard))
     return done
 
 
@@ -30,14 +29,14 @@ async def _tidy(guard: Guard) -> dict[str, Any]:
     doomed = expired(catalogue(policy.directory, guard.name), policy, now, protected)
     removed = await asyncio.to_thread(prune, policy.directory, doomed)
     compressed = await asyncio.to_thread(compress_old, policy.directory, policy, now)
-    guard.tell("backups_tidied", removed=list(removed), compressed=list(compressed))
+    guard.desk.tell("backups_tidied", removed=list(removed), compressed=list(compressed))
     return {"removed": list(removed), "compressed": list(compressed)}
 
 
 async def sweep(guard: Guard) -> None:
     """Drop the copies of databases that a dead process left, or that nobody wants any more; nobody waits."""
-    if guard.tools.settings.stack.databases and await unneeded_copies(guard):
-        await guard.conductor.run("dropping leftover copies", guard.preparer.sweep(), gives_way=True)
+    if guard.tools.settings.stack.databases and await guard.preparer.unneeded():
+        await guard.desk.work.run("dropping leftover copies", guard.preparer.sweep(), gives_way=True)
 
 
 async def protected_timestamps(guard: Guard) -> frozenset[str]:

@@ -78,7 +78,7 @@ async def salvage_incident(guard: Guard, arguments: Arguments, channel: Channel,
         for record in records:
             into = directory / names[record.database] if len(records) > 1 else directory
             work = _salvage(guard, care, record, into, tables, apply)
-            summaries.append(await guard.conductor.run(f"salvage of {identifier}", work, gives_way=True))
+            summaries.append(await guard.desk.work.run(f"salvage of {identifier}", work, gives_way=True))
     finally:
         with contextlib.suppress(OSError):  # where nothing was written, no empty directory stays
             directory.rmdir()

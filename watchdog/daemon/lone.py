@@ -57,7 +57,7 @@ async def converse(
     async def serve() -> None:
         try:
             result = await handler(post.guard, arguments, far, caller)
-            await post.guard.conductor.at_rest()  # what was begun beside it must not be cut
+            await post.guard.desk.work.at_rest()  # what was begun beside it must not be cut
             await post.guard.preparer.at_rest()
             await post.guard.aftercare.accounted()
             far.send({"result": result})
@@ -77,7 +77,7 @@ async def _listen(workshop: Workshop, post: Post) -> None:
     project = post.guard.tools.settings.stack.project
     async for event in workshop.events().stream():
         if event.project in ("", project):
-            post.guard.post(Hint(event))
+            post.guard.desk.post(Hint(event))
 
 
 async def _end(post: Post, tasks: list[asyncio.Task[None]]) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import catalogue
+from watchdog.daemon.guard import Guard
 from watchdog.rollback.foresight import foresee
 from watchdog.rollback.printout import age_words
 from watchdog.rollback.target import offered
-
-if TYPE_CHECKING:  # the guard's requests call it with the guard
-    from watchdog.daemon.guard import Guard
 
 MOST = 10
 """More than a person chooses from; an older one can be named."""
@@ -24,7 +22,7 @@ LIMIT = timedelta(seconds=30)
 
 async def offer(guard: Guard, _arguments: Mapping[str, Any], _channel: object, _caller: object) -> Any:
     """Newest first, as JSON-able documents."""
-    await guard.look_now()
+    await guard.looker.look_now()
     directory = guard.tools.settings.backup.directory
     marks = await guard.tools.ledger.marks(guard.name)
     chosen = offered(catalogue(directory, guard.name), marks)[:MOST]

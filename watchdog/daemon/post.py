@@ -29,13 +29,16 @@ class Post:
     def _poller(self, tools: Tools) -> Poller:
         hands = tools.hands
         return Poller(
-            tools.settings.checks, hands.prober, hands.clock, lambda sample: self.guard.post(Probed(sample))
+            tools.settings.checks,
+            hands.prober,
+            hands.clock,
+            lambda sample: self.guard.desk.post(Probed(sample)),
         )
 
     async def reconfigure(self, tools: Tools) -> None:
         """Guard by another configuration from now on; an open rollback keeps the hands it began with."""
         same_stack = tools.settings.stack == self.guard.tools.settings.stack
-        await self.guard.ask(lambda: self.guard.reconfigure(tools))
+        await self.guard.desk.ask(lambda: self.guard.reconfigure(tools))
         if same_stack:
             self.poller.replace(tools.settings.checks)
             return
@@ -45,7 +48,7 @@ class Post:
 
     async def stop(self) -> None:
         """End the tasks. An operation under way is cut; its journal lets the next start go on."""
-        await self.guard.conductor.stop()
+        await self.guard.stop()
         await self.poller.close()
         if self._task is not None:
             self._task.cancel()

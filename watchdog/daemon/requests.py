@@ -26,13 +26,13 @@ async def show_status(guard: Guard, _arguments: Arguments, _channel: Channel, _c
     """A command without a daemon has not looked yet when it asks."""
     if guard.watch.looked_at is None:
         await guard.tools.ledger.seen(guard.name)  # an unusable state is told here; the guard waits for it
-        await guard.ask(guard.look)
+        await guard.desk.ask(guard.looker.look)
         await guard.capturer.done()
     return await status(guard)
 
 
 async def backup(guard: Guard, arguments: Arguments, channel: Channel, caller: Caller) -> Any:
-    with_progress = guard.listen(lambda event: channel.send({"progress": event}))
+    with_progress = guard.desk.listen(lambda event: channel.send({"progress": event}))
     try:
         await guard.tools.audit(caller, "backup")
         made = await guard.conductor.backup(str(arguments.get("reason") or f"wanted by {caller.name}"))
@@ -45,7 +45,7 @@ async def deploy(guard: Guard, arguments: Arguments, channel: Channel, caller: C
     argv = tuple(str(word) for word in arguments.get("argv", ()))
     if not argv:
         raise UsageError("deploy needs a command: ops-watchdog deploy -- docker compose up -d")
-    stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
+    stop_listening = guard.desk.listen(lambda event: channel.send({"progress": event}))
     try:
         await guard.tools.audit(caller, "deploy", " ".join(shown(argv)))
         allowed = not arguments.get("no_rollback")
@@ -59,9 +59,9 @@ async def rollback(guard: Guard, arguments: Arguments, channel: Channel, caller:
     if arguments.get("plan"):
         document = await printout(guard.tools.hands, request)
         return {**document, "unattended": await unattended(guard, request)}
-    stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
+    stop_listening = guard.desk.listen(lambda event: channel.send({"progress": event}))
     try:
-        return outcome(await guard.conductor.roll_back(request))
+        return outcome(await guard.rollbacks.carry_out(request))
     finally:
         stop_listening()
 

@@ -26,13 +26,13 @@ async def verify_backup(guard: Guard, arguments: Arguments, channel: Channel, ca
     backup = await asyncio.to_thread(_wanted, guard, arguments.get("timestamp"))
     tools, restore = guard.tools, not arguments.get("checksums_only")
     began = tools.hands.clock.monotonic()
-    stop_listening = guard.listen(lambda event: channel.send({"progress": event}))
+    stop_listening = guard.desk.listen(lambda event: channel.send({"progress": event}))
     try:
         await guard.tools.audit(caller, "verify", backup.timestamp)
         work = verify(
-            backup, tools.hands, lambda text: guard.tell("verify_progress", text=text), restore=restore
+            backup, tools.hands, lambda text: guard.desk.tell("verify_progress", text=text), restore=restore
         )
-        proven: Backup = await guard.conductor.run(f"verify {backup.timestamp}", work, gives_way=True)
+        proven: Backup = await guard.desk.work.run(f"verify {backup.timestamp}", work, gives_way=True)
     finally:
         stop_listening()
     return {**described(proven), "seconds": round(tools.hands.clock.monotonic() - began, 3)}
@@ -69,7 +69,7 @@ async def prune_backups(guard: Guard, arguments: Arguments, _channel: Channel, c
     if arguments.get("dry_run"):
         return await _prune(guard, act=False)
     await guard.tools.audit(caller, "prune")
-    return await guard.conductor.run("pruning the backups", _prune(guard, act=True))
+    return await guard.desk.work.run("pruning the backups", _prune(guard, act=True))
 
 
 async def _prune(guard: Guard, act: bool) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _all(guard: Guard) -> tuple[Backup, ...]:
 
 async def _protected(guard: Guard) -> frozenset[str]:
     """Asked of the guard's own task: it has read its state then, also where it has only just begun."""
-    return await guard.ask(lambda: protected_timestamps(guard))
+    return await guard.desk.ask(lambda: protected_timestamps(guard))
 
 
 REQUESTS = {

@@ -106,9 +106,9 @@ async def _try(guard: Guard, what: str, work: Callable[[], Awaitable[object]]) -
         except Busy:
             await guard.tools.hands.clock.sleep(RETRY_AFTER)
         except WatchdogError as error:
-            await guard.alert(Level.CRITICAL, f"{what} failed", str(error))
+            await guard.desk.alert(Level.CRITICAL, f"{what} failed", str(error))
             return False
         else:
             return True
-    await guard.alert(Level.CRITICAL, f"{what} failed", "the stack was busy for an hour")
+    await guard.desk.alert(Level.CRITICAL, f"{what} failed", "the stack was busy for an hour")
     return False

@@ -2,76 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchdog.backup.catalogue import catalogue
-from watchdog.daemon.preparing import standby
-from watchdog.errors import WatchdogError
+from watchdog.daemon.arming import why_unarmed
+from watchdog.daemon.guard import Guard
 from watchdog.health.streak import CheckState
-from watchdog.rollback.armed import Situation, unarmed
 from watchdog.rollback.displaced import taken_back
-from watchdog.rollback.steps.databases import obstacles
 from watchdog.stack import Container
-
-if TYPE_CHECKING:  # the guard asks for its own status
-    from watchdog.daemon.guard import Guard
 
 FAR_BACK = 100
 """Operations among which the undo that took a displaced database back is looked for."""
 
 
-async def why_unarmed(guard: Guard) -> tuple[str, ...]:
-    """Why automatic rollback is not possible now; empty means armed. Looks at images and database."""
-    tools, watch = guard.tools, guard.watch
-    settings = tools.settings
-    return unarmed(
-        Situation(
-            stack=settings.stack,
-            policy=settings.rollback,
-            captured=watch.release,
-            uncaptured=watch.uncaptured,
-            good=watch.good,
-            missing_images=await _missing_images(guard),
-            backups=catalogue(settings.backup.directory, guard.name),
-            red=watch.red(settings.checks),
-            reachable=watch.reachable,
-            obstacles=await _obstacles(guard),
-            recent=await tools.ledger.operations(guard.name, limit=100),
-            now=tools.hands.clock.now(),
-        )
-    )
-
-
-async def _missing_images(guard: Guard) -> tuple[str, ...]:
-    good = guard.watch.good
-    if good is None:
-        return ()
-    try:
-        present = await guard.tools.hands.engine.image_ids({s.image_id for s in good.services})
-    except WatchdogError:
-        return ()
-    return tuple(sorted({s.image for s in good.services if s.image_id not in present}))
-
-
-async def _obstacles(guard: Guard) -> tuple[str, ...]:
-    if not guard.watch.containers:
-        return ()
-    try:
-        return await obstacles(guard.tools.hands, "status")
-    except WatchdogError as error:
-        return (f"the database cannot be asked: {error}",)
-
-
 async def status(guard: Guard) -> dict[str, Any]:
     """Everything that an operator asks first."""
     watch, settings = guard.watch, guard.tools.settings
-    reasons = await why_unarmed(guard)
+    reasons = await why_unarmed(guard.desk)
     return {
         "stack": guard.name,
         "armed": not reasons,
         "why_not": list(reasons),
         "mode": settings.rollback.mode.value,
-        "doing": guard.conductor.doing or None,
+        "doing": guard.desk.work.doing or None,
         "docker": "answers" if watch.reachable else "does not answer",
         "unreachable": None if watch.reachable else watch.unreachable,
         "release": _running(guard),
@@ -82,7 +35,7 @@ async def status(guard: Guard) -> dict[str, Any]:
         "services": [_service(container) for container in watch.containers if not container.one_off],
         "checks": [_check(state) for state in watch.checks.values()],
         "backups": _backups(guard),
-        "standby": await standby(guard),
+        "standby": await guard.preparer.standby(),
         "displaced": await _displaced(guard),
     }
 

@@ -123,7 +123,7 @@ class Supervisor:
         async for event in self._workshop.events().stream():
             for guard in self._guards.values():
                 if event.project in ("", guard.tools.settings.stack.project):
-                    guard.post(Hint(event))
+                    guard.desk.post(Hint(event))
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -148,7 +148,7 @@ class Supervisor:
             await self._alert_kept(str(error))
             return
         gone = set(self._posts) - {settings.stack.name for settings in configuration.stacks}
-        if busy := sorted(name for name in gone if self._guards[name].conductor.busy):
+        if busy := sorted(name for name in gone if self._guards[name].desk.work.busy):
             reason = f"it drops {', '.join(busy)}, where an operation runs; reload once it has ended"
             log.error("configuration_kept", reason=reason)
             await self._alert_kept(reason)

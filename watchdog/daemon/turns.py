@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from watchdog.clock import Clock
 from watchdog.errors import Busy
-
-if TYPE_CHECKING:  # the guard's conductor owns its turns
-    from watchdog.daemon.guard import Guard
+from watchdog.rollback.run import Lock
 
 
 @dataclass(slots=True)
@@ -30,10 +29,12 @@ class _Turn:
 
 
 class Turns:
-    """Of one guard; each turn holds the stack's lock, which other processes see."""
+    """Of one stack; each turn holds its lock, which other processes see."""
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+    def __init__(self, stack: str, lock: Lock, clock: Clock) -> None:
+        self._stack = stack
+        self._lock = lock
+        self._clock = clock
         self._turn: _Turn | None = None
 
     @property
@@ -61,7 +62,7 @@ class Turns:
         except BaseException:
             work.close()
             raise
-        now = self._guard.tools.hands.clock.now()
+        now = self._clock.now()
         turn = _Turn(doing, now, gives_way, asyncio.create_task(self._locked(doing, work)))
         self._turn = turn
         try:
@@ -74,8 +75,8 @@ class Turns:
     async def _clear_the_way(self, doing: str, gives_way: bool) -> None:
         while (turn := self._current) is not None:
             if gives_way or not turn.gives_way:
-                name, since = self._guard.name, f"{turn.since.astimezone():%H:%M:%S}"
-                raise Busy(f"{name} is busy: '{turn.doing}' since {since}; wait for it to end")
+                since = f"{turn.since.astimezone():%H:%M:%S}"
+                raise Busy(f"{self._stack} is busy: '{turn.doing}' since {since}; wait for it to end")
             if not turn.cut_by:  # a second cut would hit its tidying up
                 turn.cut_by = doing
                 turn.task.cancel()
@@ -83,7 +84,7 @@ class Turns:
 
     async def _locked(self, doing: str, work: Coroutine[Any, Any, Any]) -> Any:
         try:
-            async with self._guard.tools.hands.lock.hold(self._guard.name, doing):
+            async with self._lock.hold(self._stack, doing):
                 return await work
         finally:
             work.close()

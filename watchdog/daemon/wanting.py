@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchdog.backup.backup import Backup
 from watchdog.backup.catalogue import catalogue, find
+from watchdog.daemon.guard import Guard
 from watchdog.daemon.reacting import live_schemas, schema_changed
 from watchdog.deploy.deployment import Kind
 from watchdog.errors import Refused, UsageError
@@ -27,9 +28,6 @@ from watchdog.rollback.target import (
 )
 from watchdog.rollback.undo import as_it_ran, undo
 from watchdog.stack import Release
-
-if TYPE_CHECKING:  # the guard's requests call it with the guard
-    from watchdog.daemon.guard import Guard
 
 Arguments = Mapping[str, Any]
 
@@ -103,13 +101,13 @@ async def choose(guard: Guard, timestamp: object, pull: bool = True) -> Target:
         backup = find(directory, str(timestamp), guard.name)
         if not backup.made_by_script:
             target = requested_target(backup)
-            await guard.look_now()
+            await guard.looker.look_now()
             return target
         compose_of(backup)
-        await guard.look_now()
+        await guard.looker.look_now()
         return await script_target(backup, guard.tools.hands, guard.watch.containers, pull)
     marks = await guard.tools.ledger.marks(guard.name)
-    await guard.look_now()
+    await guard.looker.look_now()
     return newest_target(catalogue(directory, guard.name), marks, guard.watch.fingerprint)
 
 
@@ -127,7 +125,7 @@ async def _database_only(guard: Guard, timestamp: object) -> Target:
         raise UsageError(f"{guard.name} has no database to restore")
     backup = _named(guard, timestamp)
     require_own_dumps(backup, guard.tools.settings.stack)
-    await guard.look_now()
+    await guard.looker.look_now()
     return database_only_target(
         backup, running_release(guard), guard.watch.fingerprint, await live_schemas(guard.tools)
     )
@@ -153,7 +151,7 @@ def running_release(guard: Guard) -> Release:
 
 async def _undo(guard: Guard, wanted: str, actor: str, name: str) -> Request:
     ledger = guard.tools.ledger
-    await guard.look_now()
+    await guard.looker.look_now()
     operations = await ledger.operations(guard.name, limit=FAR_BACK)
     journal = {operation.id: await ledger.steps(operation.id) for operation in operations}
     found = undo(wanted, operations, journal, guard.watch.fingerprint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from watchdog.deploy.changes import Parts
@@ -90,3 +90,18 @@ class Watch:
 
     def running_services(self) -> frozenset[str]:
         return frozenset(c.service for c in self.containers if c.running and not c.one_off)
+
+
+def carried_over(known: dict[str, CheckState], checks: tuple[Check, ...]) -> dict[str, CheckState]:
+    """The states for another configuration: a check that asks the same keeps what is known of it."""
+    return {c.name: _carried_over(known.get(c.name), c) for c in checks}
+
+
+def unknown(known: dict[str, CheckState], checks: tuple[Check, ...]) -> frozenset[str]:
+    """The checks of another configuration that ask what was not asked before."""
+    return frozenset(c.name for c in checks if c.name not in known or known[c.name].check.probe != c.probe)
+
+
+def _carried_over(state: CheckState | None, check: Check) -> CheckState:
+    same = state is not None and state.check.probe == check.probe
+    return replace(state, check=check) if state is not None and same else CheckState(check)
