@@ -11,10 +11,13 @@ from tests.fakes import MORNING
 from tests.stack.samples import config_file, release
 from watchdog.adapters.sqlite_ledger import SqliteLedger, _adapter
 from watchdog.alert import Alert, Level
+from watchdog.alert.alarm import Alarm
 from watchdog.deploy.deployment import Deployment, Kind, Phase
 from watchdog.rollback.displaced import Displaced
-from watchdog.rollback.ledger import Audit, Mark, Seen, Standing, Transition
+from watchdog.rollback.ledger import Audit, Mark, Noted, Seen, Standing, Transition
 from watchdog.rollback.operation import Operation, Outcome, Progress, StepRecord
+from watchdog.rollback.proposal import Proposal
+from watchdog.rollback.suspension import Suspends, Suspension
 from watchdog.stack import Release
 
 LATER = MORNING + timedelta(microseconds=1)
@@ -70,6 +73,22 @@ async def test_every_record_comes_back_as_it_was_written(ledger: SqliteLedger) -
     assert await ledger.audits("shop") == (audit,)
     assert await ledger.transitions("shop") == (transition,)
     assert await ledger.marks("shop") == {"f1": mark}
+
+
+async def test_what_explains_and_what_suspends_comes_back_too(ledger: SqliteLedger) -> None:
+    first, second = Noted("shop", MORNING, "signal", "api: red", "d1"), Noted("shop", LATER, "armed", "armed")
+    pause = Suspension("shop", Suspends.PAUSE, MORNING, LATER, "root", "a fair")
+    proposal = Proposal("d1", "shop", MORNING, LATER, "release-1", None, "full", ("api: red",))
+    alarm = Alarm("shop", "check api", "HTTP 500", MORNING, told_at=LATER, reminders=2)
+    await ledger.write(first, second, pause, proposal, alarm)
+    assert await ledger.noted("shop") == (second, first)
+    assert await ledger.noted("shop", "d1") == (first,)
+    assert await ledger.suspensions("shop") == (pause,)
+    assert await ledger.proposal("d1") == proposal
+    assert await ledger.alarms("shop") == (alarm,)
+    await ledger.write(replace(pause, ended_at=LATER), replace(alarm, cleared_at=LATER))
+    assert [s.ended_at for s in await ledger.suspensions("shop")] == [LATER]
+    assert [a.lasts for a in await ledger.alarms("shop")] == [False]
 
 
 async def test_what_was_never_written_is_none(ledger: SqliteLedger) -> None:

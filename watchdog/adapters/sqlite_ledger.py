@@ -19,11 +19,14 @@ from typing import Any, ParamSpec, TypeVar
 from pydantic import TypeAdapter
 
 from watchdog.alert import Alert
+from watchdog.alert.alarm import Alarm
 from watchdog.deploy.deployment import Deployment
 from watchdog.errors import WatchdogError
 from watchdog.rollback.displaced import Displaced
-from watchdog.rollback.ledger import Audit, Mark, Record, Seen, Standing, Transition
+from watchdog.rollback.ledger import Audit, Mark, Noted, Record, Seen, Standing, Transition
 from watchdog.rollback.operation import Operation, StepRecord
+from watchdog.rollback.proposal import Proposal
+from watchdog.rollback.suspension import Suspension
 from watchdog.stack import Release
 
 T = TypeVar("T")
@@ -43,6 +46,10 @@ TABLES: dict[type, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     Transition: ("transitions", (), ("stack", "at")),
     Seen: ("seen", ("stack",), ()),
     Displaced: ("displaced", ("operation", "database"), ("stack", "at")),
+    Noted: ("noted", (), ("stack", "deployment", "at")),
+    Suspension: ("suspensions", ("stack", "kind"), ()),
+    Proposal: ("proposals", ("deployment",), ("stack", "at")),
+    Alarm: ("alarms", ("stack", "subject"), ()),
 }
 
 
@@ -100,6 +107,21 @@ class SqliteLedger:
 
     async def audits(self, stack: str, limit: int = 100) -> tuple[Audit, ...]:
         return await self._newest(Audit, stack, "at", limit)
+
+    async def noted(self, stack: str, deployment: str | None = None, limit: int = 200) -> tuple[Noted, ...]:
+        if deployment is None:
+            return await self._newest(Noted, stack, "at", limit)
+        condition = "stack = ? AND deployment = ? ORDER BY at DESC, rowid DESC LIMIT ?"
+        return await self._all(Noted, condition, stack, deployment, limit)
+
+    async def suspensions(self, stack: str) -> tuple[Suspension, ...]:
+        return await self._all(Suspension, "stack = ?", stack)
+
+    async def proposal(self, deployment: str) -> Proposal | None:
+        return await self._one(Proposal, "deployment = ?", deployment)
+
+    async def alarms(self, stack: str) -> tuple[Alarm, ...]:
+        return await self._all(Alarm, "stack = ?", stack)
 
     async def pending_alerts(self) -> tuple[Alert, ...]:
         return await self._all(Alert, "sent_at IS NULL AND dead IS NULL ORDER BY at, rowid")

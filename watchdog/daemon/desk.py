@@ -22,7 +22,7 @@ from watchdog.deploy.changes import merge
 from watchdog.deploy.deployment import Deployment
 from watchdog.errors import Refused
 from watchdog.health.window import Progress as Judged
-from watchdog.rollback.ledger import Record, Seen
+from watchdog.rollback.ledger import Noted, Record, Seen
 from watchdog.stack import Release
 
 T = TypeVar("T")
@@ -92,6 +92,10 @@ class Desk:
         now = self.tools.hands.clock.now()
         await self.tools.ledger.write(*records, alert(self.name, level, title, text, now))
         self.tools.outbox.wake()
+
+    def noted(self, kind: str, text: str, deployment: str = "") -> Noted:
+        """A line of the story that `explain` tells, to be written with what it is about."""
+        return Noted(self.name, self.tools.hands.clock.now(), kind, text, deployment)
 
     async def settled(self, deployment: str) -> str:
         """Wait for how a deployment ended: healthy, rolled back, failed, superseded, undecided."""

@@ -12,9 +12,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from watchdog.alert import Alert
+from watchdog.alert.alarm import Alarm
 from watchdog.deploy.deployment import Deployment
 from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.operation import Operation, StepRecord
+from watchdog.rollback.proposal import Proposal
+from watchdog.rollback.suspension import Suspension
 from watchdog.stack import Release
 
 
@@ -60,6 +63,20 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """One line of the story that `explain` tells: why something was done, or was not.
+
+    `kind`: signal, verdict, decision, refusal, armed, suspension; `text` a sentence. `deployment`: its ID.
+    """
+
+    stack: str
+    at: datetime
+    kind: str
+    text: str
+    deployment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What the guard last took for granted: (service, image ID, config hash) of every service.
 
@@ -73,7 +90,22 @@ class Seen:
     good: str | None = None
 
 
-Record = Release | Mark | Deployment | Operation | StepRecord | Alert | Audit | Transition | Seen | Displaced
+Record = (
+    Release
+    | Mark
+    | Deployment
+    | Operation
+    | StepRecord
+    | Alert
+    | Audit
+    | Transition
+    | Seen
+    | Displaced
+    | Noted
+    | Suspension
+    | Proposal
+    | Alarm
+)
 
 
 class Ledger(Protocol):
@@ -125,6 +157,20 @@ class Ledger(Protocol):
 
     async def audits(self, stack: str, limit: int = 100) -> tuple[Audit, ...]:
         """Newest first."""
+        ...
+
+    async def noted(self, stack: str, deployment: str | None = None, limit: int = 200) -> tuple[Noted, ...]:
+        """Newest first; of one deployment where it is named."""
+        ...
+
+    async def suspensions(self, stack: str) -> tuple[Suspension, ...]:
+        """The newest of each kind, over or not."""
+        ...
+
+    async def proposal(self, deployment: str) -> Proposal | None: ...
+
+    async def alarms(self, stack: str) -> tuple[Alarm, ...]:
+        """The newest of each subject, cleared or not."""
         ...
 
     async def pending_alerts(self) -> tuple[Alert, ...]: ...
