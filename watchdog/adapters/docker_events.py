@@ -1,53 +1,44 @@
 """The engine's event stream as hints for the guards: fulfils `stack.Events`.
 
-A reader thread does nothing but hand lines to the event loop, because dockerd silently drops events for a
-subscriber that falls behind. docker-py reports every disconnect as a normal end of the stream and has no read
-timeout, so an end means *lost*, and a stream is replaced every few minutes whether or not it seems alive.
-Events may be lost all the same: whoever listens reconciles by `Engine.containers` at each CONNECTED.
+No silence is trusted: a stream is replaced every few minutes whether or not it seems alive, dockerd is pinged
+beside it, and an end always means *lost*. Events may be lost all the same: whoever listens reconciles by
+`Engine.containers` at each CONNECTED, LOST and MISSED.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
-import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
-from watchdog.adapters.docker_client import connect, engine_address, translated
-from watchdog.adapters.docker_inspect import PROJECT_LABEL, SERVICE_LABEL
+from watchdog.adapters.docker_client import connect, engine_address
+from watchdog.adapters.docker_event_reader import Reader
 from watchdog.errors import WatchdogError
 from watchdog.stack import Event
 from watchdog.stack.event import CONNECTED, LOST
 
-if TYPE_CHECKING:
-    from docker.types import CancellableStream
-
 log = structlog.get_logger(__name__)
 
-ACTIONS = (
-    *("create", "start", "restart", "stop", "kill", "die", "oom", "destroy"),
-    *("health_status", "pause", "unpause", "rename", "update"),
-)
-"""Everything that changes what inspection shows; never `exec_*`, which each HEALTHCHECK sends three times."""
 RECYCLE = timedelta(minutes=5)
-CONNECT_TIMEOUT = timedelta(seconds=10)
+CONNECT_WITHIN = timedelta(seconds=20)
+"""For the version and the head of the stream: each may take the time of a call to a busy dockerd."""
+PING_EVERY = timedelta(seconds=10)
+PING_TIMEOUT = timedelta(seconds=5)
+PROVEN = timedelta(seconds=10)
+"""A connection that lasted so long is no failure, nor a reason to wait before the next."""
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 10.0
 REMEMBERED = 512
 """Twice what dockerd keeps: no replay can bring back more."""
 CLOCK_SLACK_NS = 1_000_000_000
 """dockerd answers a moment before it subscribes us: the first second is asked for again."""
-
-Raw = Mapping[str, Any]
-"""One line of `GET /events`, decoded."""
-Message = Event | Raw | WatchdogError
 
 
 class DockerEvents:
@@ -63,48 +54,75 @@ class DockerEvents:
         self.last_heard = 0.0
         self._projects = projects
         self._seen = Seen()
+        self._began = 0.0
 
     async def stream(self) -> AsyncGenerator[Event, None]:
         """As the port says. Closing the iterator ends the reader thread."""
-        failures, since_ns = 0, time.time_ns() - CLOCK_SLACK_NS
+        newest_ns, self._began = time.time_ns(), time.monotonic()
+        failures, told_lost = 0, False
         while True:
-            async with contextlib.aclosing(self._connection(since_ns)) as events:
+            connected_at = math.inf
+            async with contextlib.aclosing(self._connection(since(newest_ns, self._silent))) as events:
                 async for event in events:
-                    since_ns = max(since_ns, event.at_ns)
+                    newest_ns = event.at_ns or newest_ns
                     if event.action == CONNECTED:
-                        failures = 0
-                    elif event.action == LOST:
-                        failures += 1
-                    if event.action != LOST or failures == 1:
+                        connected_at = time.monotonic()
+                    if event.action != LOST or not told_lost:
                         yield event
+                    told_lost = event.action == LOST
+            failures = 0 if time.monotonic() - connected_at >= PROVEN.total_seconds() else failures + 1
             if failures:
                 await asyncio.sleep(backoff(failures, random.random()))
 
+    @property
+    def _silent(self) -> timedelta:
+        return timedelta(seconds=time.monotonic() - max(self._began, self.last_heard))
+
     async def _connection(self, since_ns: int) -> AsyncGenerator[Event, None]:
         """One connection until it is due for replacement (no LOST) or breaks (ends with LOST)."""
-        reader = _Reader(self.address, since_ns)
+        reader = Reader(self.address, since_ns, self._wanted)
         reader.start()
+        pinging = asyncio.create_task(self._close_unanswered(reader), name="engine-ping")
         try:
-            recycle_at = time.monotonic() + RECYCLE.total_seconds()
-            while (message := await reader.next(recycle_at)) is not None:
-                self.last_heard = time.monotonic()
-                if isinstance(message, WatchdogError):
-                    log.debug("events_unreachable", reason=str(message))
-                elif (event := self._wanted(message)) is not None:
-                    yield event
-            yield Event(LOST)
-        except TimeoutError:
-            log.debug("events_recycled")
+            async for event in self._told(reader):
+                yield event
         finally:
+            pinging.cancel()
             reader.close()
 
-    def _wanted(self, message: Event | Raw) -> Event | None:
-        event = message if isinstance(message, Event) else parse(message)
-        if event is None or event.action == CONNECTED:
-            return event
-        if self._projects is not None and event.project not in self._projects():
-            return None
-        return event if self._seen.first_time(event) else None
+    async def _told(self, reader: Reader) -> AsyncGenerator[Event, None]:
+        began = time.monotonic()
+        until = began + CONNECT_WITHIN.total_seconds()
+        connected = False
+        with contextlib.suppress(TimeoutError):
+            while (events := await reader.take(until)) is not None:
+                if events and not connected:
+                    connected, until = True, began + RECYCLE.total_seconds()
+                self.last_heard = time.monotonic() if events else self.last_heard
+                for event in filter(self._news, events):
+                    yield event
+            connected = False
+        log.debug("events_recycled" if connected else "events_unreachable", reason=str(reader.error or ""))
+        if not connected:
+            yield Event(LOST)
+
+    async def _close_unanswered(self, reader: Reader) -> None:
+        """A dockerd that hangs, or is gone without a word, ends no stream: ask it over another connection."""
+        while True:
+            await asyncio.sleep(PING_EVERY.total_seconds())
+            try:
+                await asyncio.to_thread(ping, self.address)
+            except WatchdogError as error:
+                log.debug("events_unanswered", reason=str(error))
+                reader.close()
+                return
+
+    def _wanted(self, event: Event) -> bool:
+        """Asked by the reader's thread."""
+        return event.project == "" or self._projects is None or event.project in self._projects()
+
+    def _news(self, event: Event) -> bool:
+        return event.project == "" or self._seen.first_time(event)
 
 
 class Seen:
@@ -125,81 +143,19 @@ class Seen:
         return True
 
 
-class _Reader(threading.Thread):
-    """Hands over CONNECTED, raw events, an error if there was one, and at the end None."""
-
-    def __init__(self, address: str, since_ns: int) -> None:
-        super().__init__(name="engine-events", daemon=True)
-        self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
-        self._address = address
-        self._since = since_text(since_ns)
-        self._loop = asyncio.get_running_loop()
-        self._stream: CancellableStream[Any] | None = None
-        self._closed = False
-
-    async def next(self, until: float) -> Message | None:
-        """The next message. Raises TimeoutError at `until` (monotonic), however busy the stream is."""
-        left = until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        if self._messages.empty():
-            async with asyncio.timeout(left):
-                return await self._messages.get()
-        return self._messages.get_nowait()
-
-    def run(self) -> None:
-        try:
-            self._read()
-        except WatchdogError as error:
-            self._put(error)
-        finally:
-            self._put(None)
-
-    def close(self) -> None:
-        """From the loop: shuts the socket down, whereupon the thread ends."""
-        self._closed = True
-        if self._stream is not None:
-            # docker-py digs for the socket in private fields that are gone where the stream has just ended
-            with contextlib.suppress(OSError, AttributeError):
-                self._stream.close()
-
-    def _read(self) -> None:
-        client = connect(self._address, CONNECT_TIMEOUT)
-        filters = {"type": ["container"], "event": list(ACTIONS), "label": [PROJECT_LABEL]}
-        with contextlib.closing(client), translated(self._address):
-            self._stream = client.events(since=cast(Any, self._since), filters=filters, decode=True)
-            self._put(Event(CONNECTED))
-            if self._closed:
-                return
-            for raw in self._stream:
-                self._put(raw)
-
-    def _put(self, message: Message | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended before this thread
-            self._loop.call_soon_threadsafe(self._messages.put_nowait, message)
+def ping(address: str) -> None:
+    """Raises `Unreachable` unless dockerd answers a new connection."""
+    connect(address, PING_TIMEOUT).close()
 
 
-def parse(raw: Raw) -> Event | None:
-    """One line of `GET /events`; None for one that concerns no project's container."""
-    actor = raw.get("Actor") or {}
-    attributes = actor.get("Attributes") or {}
-    if raw.get("Type") != "container" or PROJECT_LABEL not in attributes:
-        return None
-    exit_code, signal = attributes.get("exitCode"), str(attributes.get("signal", ""))
-    return Event(
-        action=raw["Action"],
-        at_ns=raw["timeNano"],
-        project=attributes[PROJECT_LABEL],
-        service=attributes.get(SERVICE_LABEL, ""),
-        container=actor["ID"],
-        exit_code=None if exit_code is None else int(exit_code),
-        signal=int(signal) if signal.isdigit() else None,
-    )
+def since(newest_ns: int, silent: timedelta) -> int:
+    """Where to take the stream up again: at the newest event, or when it fell silent if that is earlier.
 
-
-def since_text(at_ns: int) -> str:
-    """`seconds.nanoseconds`: docker-py cuts a datetime to seconds."""
-    return f"{at_ns // 10**9}.{at_ns % 10**9:09d}"
+    The latter by the wall clock of now: once that was set back, the newest event lies in the future, and
+    dockerd would replay nothing. Once it was set forward, the newest event is the earlier one.
+    """
+    fell_silent_ns = time.time_ns() - int(silent.total_seconds() * 1e9)
+    return min(newest_ns, fell_silent_ns) - CLOCK_SLACK_NS
 
 
 def backoff(failures: int, chance: float) -> float:
