@@ -82,7 +82,8 @@ class FakeEngine:
     """Containers and images in dictionaries. Set `unreachable` and every verb raises `Unreachable`.
 
     `calls` lists what was asked to change, as tuples: ("stop", name, …), ("start", name, …),
-    ("set_restart_policy", id, policy, retries), ("tag", image_id, reference), ("pull", digest).
+    ("set_restart_policy", id, policy, retries), ("tag", image_id, reference), ("pull", digest),
+    ("execute", id, argument, …). `commands`: argv to exit code, None for one that does not end.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -93,6 +94,7 @@ class FakeEngine:
         self.registry: dict[str, str] = {}
         self.written: dict[str, list[str]] = {}
         self.inside: dict[tuple[str, str], bytes] = {}
+        self.commands: dict[tuple[str, ...], int | None] = {}
         self.calls: list[tuple[object, ...]] = []
         self.unreachable = False
 
@@ -172,6 +174,12 @@ class FakeEngine:
     async def logs(self, container: str, lines: int) -> str:
         self._reach()
         return "".join(f"{line}\n" for line in self.written.get(container, [])[-lines:])
+
+    async def execute(self, container: str, argv: Sequence[str], timeout: timedelta) -> int | None:
+        self._act("execute", container, *argv)
+        if not any(c.id == container and c.running for p in self.projects.values() for c in p):
+            raise StepFailed(f"container {container} does not run")
+        return self.commands.get(tuple(argv), 126)
 
     def _known(self, containers: Iterable[Container]) -> list[Container]:
         ids = [c.id for c in containers]

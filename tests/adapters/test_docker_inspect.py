@@ -1,11 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from watchdog.adapters.docker_inspect import container, dependencies, instant
-from watchdog.stack import Container, Dependency, Health
+from watchdog.stack import Container, Dependency, Health, Healthcheck
 
 IMAGE_ID = "sha256:53cba06c040e7e4c1c97974a537e92583a951b5041a56c2f86bb1e1a5f3608af"
 DEPENDS_ON = "migrate:service_completed_successfully:false,db:service_healthy"
@@ -112,6 +112,30 @@ def test_what_an_inspection_leaves_empty_becomes_the_default() -> None:
 def test_a_disabled_healthcheck_is_none() -> None:
     state = {**BACKEND["State"], "Health": {"Status": ""}}
     assert container({**BACKEND, "State": state}, _is_file).health is Health.NONE
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        (None, None),
+        ({"Test": ["NONE"]}, None),
+        ({"Test": ["CMD-SHELL", "x"]}, (30, 0, 3, 90)),
+        (
+            {"Test": ["CMD", "x"], "Interval": 2_500_000_000, "StartPeriod": 10_000_000_000, "Retries": 4},
+            (2.5, 10, 4, 20),
+        ),
+    ],
+)
+def test_knows_how_long_a_healthcheck_takes_to_fail(
+    declared: dict[str, Any] | None, expected: tuple[float, float, int, float] | None
+) -> None:
+    found = container({**BACKEND, "Config": {**BACKEND["Config"], "Healthcheck": declared}}, _is_file)
+    if expected is None:
+        assert found.healthcheck is None
+        return
+    interval, start_period, needed = (timedelta(seconds=expected[i]) for i in (0, 1, 3))
+    assert found.healthcheck == Healthcheck(interval, start_period, expected[2])
+    assert found.healthcheck.time_to_fail == needed
 
 
 @pytest.mark.parametrize(

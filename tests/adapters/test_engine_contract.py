@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -24,6 +25,8 @@ FAKE_BACKEND = Container(
     state="running",
     created_at=NOW,
 )
+ENDLESS = ("sleep", "1000")
+SOON = timedelta(seconds=5)
 MISSING_IMAGE = "sha256:" + "0" * 64
 
 
@@ -45,6 +48,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if request.param == "fake":
         engine = FakeEngine()
         engine.put("shop", FAKE_BACKEND)
+        engine.commands = {("true",): 0, ("sh", "-c", "exit 3"): 3, ENDLESS: None}
         yield World(engine, "shop", engine.remove)
         return
     project: str = request.getfixturevalue("project")
@@ -106,3 +110,25 @@ async def test_what_is_not_here_is_neither_tagged_nor_pulled(world: World) -> No
         await world.engine.tag(MISSING_IMAGE, "ops-watchdog-test/none:1")
     with pytest.raises(StepFailed):
         await world.engine.pull(f"127.0.0.1:1/none@{MISSING_IMAGE}")
+
+
+async def test_a_command_returns_its_exit_code(world: World) -> None:
+    backend = await world.backend()
+    assert await world.engine.execute(backend.id, ["true"], SOON) == 0
+    assert await world.engine.execute(backend.id, ["sh", "-c", "exit 3"], SOON) == 3
+    assert await world.engine.execute(backend.id, ["no-such-program"], SOON) == 126
+
+
+async def test_a_command_that_does_not_end_has_no_exit_code(world: World) -> None:
+    backend = await world.backend()
+    assert await world.engine.execute(backend.id, ENDLESS, timedelta(seconds=1)) is None
+
+
+async def test_no_command_runs_in_what_does_not_run(world: World) -> None:
+    backend = await world.backend()
+    await world.engine.stop([backend])
+    with pytest.raises(StepFailed):
+        await world.engine.execute(backend.id, ["true"], SOON)
+    world.remove(backend.id)
+    with pytest.raises(StepFailed):
+        await world.engine.execute(backend.id, ["true"], SOON)

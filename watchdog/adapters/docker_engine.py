@@ -1,7 +1,8 @@
 """Containers and images through the Engine API: fulfils `stack.Engine`, built by the composition root.
 
-docker-py blocks, so each verb runs in a worker thread. Looks and acts have pools of their own: a stop that
-takes its 30 s or a pull that takes minutes must not hold up the look that decides about a rollback.
+docker-py blocks, so each verb runs in a worker thread. Looks, acts and the checks' commands have
+pools of their own: a stop that takes its 30 s or a pull that takes minutes must not hold up the look that
+decides about a rollback.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from watchdog.adapters.docker_client import Clients, engine_address, translated
+from watchdog.adapters.docker_exec import Commands
 from watchdog.adapters.docker_inspect import PROJECT_LABEL, Inspection
 from watchdog.adapters.docker_inspect import container as as_container
 from watchdog.errors import StepFailed, Unreachable
@@ -35,6 +37,8 @@ DEFAULT_STOP_SECONDS = 10
 LOOKERS = 2
 ACTORS = 16
 """Stops at one level run at once; threads are started only when needed."""
+EXECUTORS = 4
+"""To begin a command keeps one busy for about 50 ms; while it runs, none."""
 
 T = TypeVar("T")
 
@@ -47,6 +51,8 @@ class DockerEngine:
         self._clients = Clients(self.address, CALL_TIMEOUT)
         self._lookers = ThreadPoolExecutor(LOOKERS, "engine-look")
         self._actors = ThreadPoolExecutor(ACTORS, "engine-act")
+        self._executors = ThreadPoolExecutor(EXECUTORS, "engine-exec")
+        self._commands = Commands(self._execute)
 
     async def ping(self) -> None:
         """Raises `Unreachable` unless dockerd answers."""
@@ -90,8 +96,13 @@ class DockerEngine:
     async def logs(self, container: str, lines: int) -> str:
         return await self._look(lambda client: _logs(client, container, lines))
 
+    async def execute(self, container: str, argv: Sequence[str], timeout: timedelta) -> int | None:
+        return await self._commands.execute(container, argv, timeout)
+
     async def close(self) -> None:
         """End the workers; calls under way finish within their own timeouts."""
+        await self._commands.close()
+        self._executors.shutdown(wait=False, cancel_futures=True)
         self._lookers.shutdown(wait=False, cancel_futures=True)
         self._actors.shutdown(wait=False, cancel_futures=True)
         self._clients.close()
@@ -101,6 +112,9 @@ class DockerEngine:
 
     async def _act(self, work: Callable[[APIClient], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._actors, self._call, work)
+
+    async def _execute(self, work: Callable[[APIClient], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executors, self._call, work)
 
     def _call(self, work: Callable[[APIClient], T]) -> T:
         """Runs in a worker thread."""

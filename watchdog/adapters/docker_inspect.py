@@ -7,11 +7,11 @@ labels are Compose's, written at creation and never changed afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from watchdog.stack import Container, Dependency, Health
+from watchdog.stack import Container, Dependency, Health, Healthcheck
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -19,6 +19,10 @@ HASH_LABEL = "com.docker.compose.config-hash"
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
 DEPENDS_ON_LABEL = "com.docker.compose.depends_on"
 DEFAULT_CONDITION = "service_started"
+DEFAULT_INTERVAL = timedelta(seconds=30)
+DEFAULT_RETRIES = 3
+"""The engine's own, where a HEALTHCHECK says zero; its start period is zero then.
+https://docs.docker.com/reference/dockerfile/#healthcheck"""
 
 Inspection = Mapping[str, Any]
 """One answer of the engine, decoded."""
@@ -44,6 +48,7 @@ def container(inspection: Inspection, is_file: Callable[[Path], bool] = Path.is_
         exit_code=state.get("ExitCode", 0),
         out_of_memory=bool(state.get("OOMKilled")),
         health=_health(state),
+        healthcheck=_healthcheck(config.get("Healthcheck") or {}),
         restart_count=inspection.get("RestartCount", 0),
         restart_policy=policy.get("Name") or "no",
         restart_retries=policy.get("MaximumRetryCount", 0),
@@ -79,6 +84,22 @@ def _required_instant(text: str) -> datetime:
 def _health(state: Inspection) -> Health:
     status = (state.get("Health") or {}).get("Status")
     return Health(status) if status in set(Health) else Health.NONE
+
+
+def _healthcheck(declared: Inspection) -> Healthcheck | None:
+    """Its durations are nanoseconds; `NONE` takes away what the image declares."""
+    test = declared.get("Test") or ["NONE"]
+    if test[0] == "NONE":
+        return None
+    return Healthcheck(
+        interval=_nanoseconds(declared.get("Interval")) or DEFAULT_INTERVAL,
+        start_period=_nanoseconds(declared.get("StartPeriod")),
+        retries=declared.get("Retries") or DEFAULT_RETRIES,
+    )
+
+
+def _nanoseconds(number: int | None) -> timedelta:
+    return timedelta(microseconds=(number or 0) / 1000)
 
 
 def _mounted_files(mounts: Any, is_file: Callable[[Path], bool]) -> tuple[Path, ...]:

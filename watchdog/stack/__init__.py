@@ -1,6 +1,6 @@
 """The stack under guard: what the operator declared, what runs, and the release that both make up."""
 
-from watchdog.stack.container import Container, Dependency, Health
+from watchdog.stack.container import Container, Dependency, Health, Healthcheck
 from watchdog.stack.contents import Contents, TableCount
 from watchdog.stack.event import Event
 from watchdog.stack.ports import Engine, Events, Orchestrator
@@ -17,6 +17,7 @@ __all__ = [
     "Event",
     "Events",
     "Health",
+    "Healthcheck",
     "Orchestrator",
     "Release",
     "ServiceRelease",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,6 +19,23 @@ class Health(StrEnum):
     STARTING = "starting"
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """The rhythm of a container's own HEALTHCHECK: `retries` failures in a row make it unhealthy.
+
+    Failures do not count for `start_period` after a start.
+    """
+
+    interval: timedelta
+    start_period: timedelta
+    retries: int
+
+    @property
+    def time_to_fail(self) -> timedelta:
+        """How long after a start the engine needs to call it unhealthy."""
+        return self.start_period + self.interval * self.retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,7 @@ class Container:
         state: The engine's word: created, running, paused, restarting, removing, exited, dead.
         restart_count: How often the engine itself restarted it.
         restart_policy: no, always, unless-stopped, on-failure; `restart_retries` for on-failure only.
+        healthcheck: How often the engine runs its HEALTHCHECK; None where it has none.
         one_off: Made by `run`, not part of the service.
         mounted_files: Host paths of single files mounted into it.
         addresses: Its address in each of its networks.
@@ -63,6 +81,7 @@ class Container:
     restart_count: int = 0
     restart_policy: str = "no"
     restart_retries: int = 0
+    healthcheck: Healthcheck | None = None
     one_off: bool = False
     depends_on: tuple[Dependency, ...] = ()
     mounted_files: tuple[Path, ...] = ()

@@ -59,6 +59,14 @@ class Engine(Protocol):
         """The last lines a container wrote, both streams."""
         ...
 
+    async def execute(self, container: str, argv: Sequence[str], timeout: timedelta) -> int | None:
+        """Run a command in a container, its output dropped, and return its exit code.
+
+        None: it did not end in time. It is killed then where this host can; one that still lives is not
+        joined by a second one. 126 and 127: it cannot be run there. `StepFailed`: the container does not run.
+        """
+        ...
+
 
 class Orchestrator(Protocol):
     """Turns files into running services."""
