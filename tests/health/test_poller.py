@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -26,7 +27,9 @@ class Rig:
         await self.clock.advance(timedelta(seconds=seconds))
 
     def times(self, name: str) -> list[float]:
-        return [(at - after(0)).total_seconds() for asked, at in self.scripted.asked if asked == name]
+        """In seconds, without the few milliseconds by which checks are laid apart."""
+        asked = (at for asked, at in self.scripted.asked if asked == name)
+        return [round((at - after(0)).total_seconds(), 1) for at in asked]
 
 
 @pytest.fixture
@@ -37,24 +40,34 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 async def test_asks_each_check_at_once_and_then_in_its_own_rhythm(rig: Rig) -> None:
-    await rig.pass_by(20)
+    await rig.pass_by(20.1)
     assert rig.times("api") == [0, 5, 10, 15, 20]
     assert rig.times("db") == [0, 10, 20]
     assert [s.answer for s in rig.samples] == [Answer.OK] * 8
 
 
-async def test_a_poke_asks_all_now_and_the_rhythm_goes_on_from_there(rig: Rig) -> None:
-    await rig.pass_by(2)
-    rig.poller.poke()
-    await rig.pass_by(5)
-    assert rig.times("api") == [0, 2, 7]
-    assert rig.times("db") == [0, 2]
+async def test_many_checks_are_spread_over_their_interval_and_stay_apart() -> None:
+    rig = Rig(check(f"check {number}", interval=timedelta(seconds=1)) for number in range(200))
+    await rig.pass_by(1.9999)
+    begun = sorted((at - after(0)).total_seconds() for _, at in rig.scripted.asked)
+    assert len(begun) == 400
+    assert begun[199] < 1 <= begun[200]
+    assert min(later - sooner for sooner, later in pairwise(begun)) >= 0.0049
+    await rig.poller.close()
+
+
+async def test_what_a_sleeping_host_made_late_goes_back_to_its_own_place(rig: Rig) -> None:
+    await rig.pass_by(1)
+    rig.clock.tick(timedelta(seconds=60))
+    await rig.pass_by(12)
+    assert rig.times("api") == [0, 61, 65, 70]
+    assert rig.times("db") == [0, 61, 70]
 
 
 async def test_replaced_checks_end_new_ones_begin_and_the_same_keep_their_rhythm(rig: Rig) -> None:
     await rig.pass_by(2)
     rig.poller.replace([DB, check("web")])
-    await rig.pass_by(8)
+    await rig.pass_by(8.1)
     assert rig.times("api") == [0]
     assert rig.times("db") == [0, 10]
     assert rig.times("web") == [2, 7]
@@ -82,9 +95,7 @@ async def test_a_slow_check_never_overlaps_itself() -> None:
     prober = SlowProber()
     rig = Rig([API], prober)
     prober.clock = rig.clock
-    await rig.pass_by(1)
-    rig.poller.poke()
-    await rig.pass_by(14)
+    await rig.pass_by(15)
     assert prober.asked == [0, 7, 14]
     assert prober.most_at_once == 1
     await rig.poller.close()

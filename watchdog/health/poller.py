@@ -1,11 +1,13 @@
 """Asks the checks, each in its own rhythm, and reports every answer. Owned by a stack's guard.
 
-One task a check: a slow check delays nobody else, and never overlaps itself.
+One task a check: a slow check delays nobody else, and never overlaps itself. The rhythms are laid apart, so
+that a thousand checks do not ask in one moment and wait for each other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -18,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 SLACK = timedelta(seconds=10)
 """How late a round may be, beyond interval and timeout, before its loop counts as stuck."""
+APART = timedelta(milliseconds=5)
+"""Between the starts of two checks: a thousand fill an interval of 5 s evenly, a few still begin at once."""
 
 
 class Poller:
@@ -33,22 +37,18 @@ class Poller:
         self._rounds: dict[Check, _Round] = {}
 
     def start(self) -> None:
-        """Begin asking; every check is asked at once, then in its rhythm."""
+        """Begin asking; every check is asked almost at once, then in its rhythm."""
         self.replace(self._checks)
 
     def replace(self, checks: Iterable[Check]) -> None:
         """Ask these from now on. Those that stay the same keep their rhythm."""
-        wanted = tuple(checks)
+        wanted = dict.fromkeys(checks)
         for check in [c for c in self._rounds if c not in wanted]:
             self._rounds.pop(check).task.cancel()
-        for check in wanted:
-            if check not in self._rounds:
-                self._rounds[check] = _Round(check, self._prober, self._clock, self._report)
-
-    def poke(self) -> None:
-        """Ask every check now; one that is being asked is asked once more right after."""
-        for a_round in self._rounds.values():
-            a_round.poke()
+        fresh = [check for check in wanted if check not in self._rounds]
+        for number, check in enumerate(fresh):
+            begin = self._clock.monotonic() + (number * APART % check.interval).total_seconds()
+            self._rounds[check] = _Round(check, self._prober, self._clock, self._report, begin)
 
     def overdue(self) -> tuple[str, ...]:
         """The checks whose loop is stuck: systemd's watchdog is fed only while there are none."""
@@ -64,32 +64,42 @@ class Poller:
 
 
 class _Round:
-    """The endless round of one check."""
+    """The endless round of one check. `begin`: monotonic, when it is asked first."""
 
-    def __init__(self, check: Check, prober: Prober, clock: Clock, report: Callable[[Sample], None]) -> None:
+    def __init__(
+        self,
+        check: Check,
+        prober: Prober,
+        clock: Clock,
+        report: Callable[[Sample], None],
+        begin: float,
+    ) -> None:
         self.check = check
         self._prober = prober
         self._clock = clock
         self._report = report
-        self._poked = False
-        self._sleep: asyncio.Future[None] | None = None
-        self._due = clock.monotonic()
+        self._due = begin
         self.task = asyncio.create_task(self._run(), name=f"check {check.name}")
 
     @property
     def overdue(self) -> bool:
         return self._clock.monotonic() > self._due + (self.check.timeout + SLACK).total_seconds()
 
-    def poke(self) -> None:
-        self._poked = True
-        if self._sleep is not None:
-            self._sleep.cancel()
-
     async def _run(self) -> None:
         while True:
-            self._poked = False
+            await self._clock.sleep(timedelta(seconds=max(0.0, self._due - self._clock.monotonic())))
+            started = self._clock.monotonic()
             await self._ask()
-            await self._rest()
+            self._due = self._next(started)
+
+    def _next(self, started: float) -> float:
+        """In its own rhythm, however late it was, but never sooner than half an interval after it started.
+
+        A host that slept would otherwise wake to all checks in one moment, for ever; and failures that are
+        counted in a row must lie apart.
+        """
+        interval = self.check.interval.total_seconds()
+        return self._due + interval * math.ceil((started - self._due) / interval + 0.5)
 
     async def _ask(self) -> None:
         try:
@@ -98,19 +108,3 @@ class _Round:
             log.exception("probe_broken", check=self.check.name)
             detail = f"the probe itself broke: {type(error).__name__}"
             self._report(Sample(self.check.name, self._clock.now(), Answer.INCONCLUSIVE, detail))
-
-    async def _rest(self) -> None:
-        """Until the next round is due, start to start: lateness does not add up."""
-        interval = self.check.interval.total_seconds()
-        now = self._clock.monotonic()
-        self._due = now if self._poked else max(self._due + interval, now)
-        if self._poked:
-            return
-        self._sleep = asyncio.ensure_future(self._clock.sleep(timedelta(seconds=self._due - now)))
-        try:
-            await asyncio.wait({self._sleep})
-        finally:
-            self._sleep.cancel()
-            self._sleep = None
-        if self._poked:
-            self._due = self._clock.monotonic()
