@@ -46,13 +46,14 @@ TURNS = ("kill", "start", "die")
 class SmallDockerd:
     """One scripted stream a connection: its chunks, then its end; None, and what is not scripted, stays open.
 
-    `asked` is the query of each request for events and `asked_at` its time (monotonic). While `answering` is
-    not set, nothing is answered any more.
+    `asked` is the query of each request for such a stream and `asked_at` its time (monotonic). Who asks for
+    what is over (`until`) gets `past`. While `answering` is not set, nothing is answered any more.
     """
 
     def __init__(self, *streams: Sequence[bytes | None]) -> None:
         self.asked: list[dict[str, str]] = []
         self.asked_at: list[float] = []
+        self.past: Sequence[bytes | None] = ()
         self.answering = asyncio.Event()
         self.answering.set()
         self.over = asyncio.Event()
@@ -66,8 +67,8 @@ class SmallDockerd:
                     body = b'{"ApiVersion": "1.45"}'
                     writer.write(_head(f"Content-Length: {len(body)}") + body)
                     continue
-                await self._events(target, writer)
-                break
+                if not await self._events(target, writer):
+                    break
         writer.close()
 
     async def _request(self, reader: asyncio.StreamReader) -> str:
@@ -85,17 +86,26 @@ class SmallDockerd:
         for wait in waits:
             wait.cancel()
 
-    async def _events(self, target: str, writer: asyncio.StreamWriter) -> None:
-        self.asked.append({name: value for name, (value,) in parse_qs(urlsplit(target).query).items()})
-        self.asked_at.append(time.monotonic())
+    async def _events(self, target: str, writer: asyncio.StreamWriter) -> bool:
+        """True where the connection may be used again."""
+        query = {name: value for name, (value,) in parse_qs(urlsplit(target).query).items()}
         writer.write(_head("Transfer-Encoding: chunked"))
-        for chunk in self._streams.pop(0) if self._streams else [None]:
-            if chunk is None:
-                await writer.drain()
-                await self.over.wait()
-                return
-            writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        if "until" in query:
+            await self._send(self.past, writer)
+            writer.write(b"0\r\n\r\n")
+            return True
+        self.asked.append(query)
+        self.asked_at.append(time.monotonic())
+        await self._send(self._streams.pop(0) if self._streams else [None], writer)
+        return False
+
+    async def _send(self, chunks: Sequence[bytes | None], writer: asyncio.StreamWriter) -> None:
+        for chunk in chunks:
+            if chunk is not None:
+                writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             await writer.drain()
+            if chunk is None:
+                await self.over.wait()
 
 
 def _head(header: str) -> bytes:

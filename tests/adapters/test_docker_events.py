@@ -15,7 +15,7 @@ import pytest
 from tests.adapters import small_dockerd
 from tests.adapters.conftest import Docker
 from tests.adapters.small_dockerd import SmallDockerd, line, listening
-from watchdog.adapters import docker_events
+from watchdog.adapters import docker_event_reader, docker_events
 from watchdog.adapters.docker_event_lines import filters
 from watchdog.adapters.docker_events import (
     CLOCK_SLACK_NS,
@@ -100,6 +100,33 @@ async def test_a_garbled_line_asks_for_a_look_and_hides_nothing_that_follows(tmp
     async with listening(dockerd, tmp_path / "docker.sock") as stream:
         told = await _told(stream, 3)
     assert [e.action for e in told] == [CONNECTED, MISSED, "die"]
+
+
+async def test_tells_what_was_missed_before_it_says_that_it_is_connected(tmp_path: Path) -> None:
+    """Whoever looks then must know already that somebody stopped what has ended, and tell nothing twice."""
+    kill = line(time.time_ns(), "kill", signal="15")
+    dockerd = SmallDockerd([kill, line(time.time_ns()), None])
+    dockerd.past = [kill]
+    async with listening(dockerd, tmp_path / "docker.sock") as stream:
+        assert [e.action for e in await _told(stream, 3)] == ["kill", CONNECTED, "die"]
+
+
+async def test_an_engine_that_does_not_end_what_is_over_is_listened_to_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock is behind ours: the end that was asked for lies in its future."""
+    monkeypatch.setattr(docker_event_reader, "CATCH_UP", timedelta(milliseconds=100))
+    dockerd = SmallDockerd([line(time.time_ns() + 1), None])
+    dockerd.past = [line(time.time_ns(), "kill", signal="15"), None]
+    async with listening(dockerd, tmp_path / "docker.sock") as stream:
+        assert [e.action for e in await _told(stream, 3)] == ["kill", CONNECTED, "die"]
+
+
+async def test_hears_at_the_start_what_happened_while_nobody_listened(tmp_path: Path) -> None:
+    dockerd = SmallDockerd()
+    async with listening(dockerd, tmp_path / "docker.sock") as stream:
+        await anext(stream)
+    assert time.time() - float(dockerd.asked[0]["since"]) >= 600
 
 
 async def test_an_engine_that_is_away_is_lost_once_and_found_when_it_is_back(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = timedelta(seconds=10)
 SILENCE = timedelta(minutes=6)
 """After so long the thread ends by itself, should closing not reach it: no connection lives longer."""
+CATCH_UP = timedelta(seconds=2)
+"""For what dockerd remembers, which it tells at once."""
 BATCH = 500
 """Events that may wait for the loop before they are condensed; so many are a few milliseconds of work."""
 
@@ -57,7 +59,7 @@ class Backlog:
 
 
 class Reader(threading.Thread):
-    """Hands over CONNECTED and the events that are `wanted`, until the connection ends."""
+    """Hands over what was missed, CONNECTED, and what follows, as far as `wanted`, until the stream ends."""
 
     def __init__(self, address: str, since_ns: int, wanted: Callable[[Event], bool]) -> None:
         super().__init__(name="engine-events", daemon=True)
@@ -106,22 +108,32 @@ class Reader(threading.Thread):
     def _read(self) -> None:
         client = connect(self._address, CONNECT_TIMEOUT)
         with contextlib.closing(client), translated(self._address):
-            chunks = self._request(client)
+            self._catch_up(client)
+            chunks = self._request(client, SILENCE)
             self._put(Event(CONNECTED))
-            if self._closed:
-                return
-            for line in lines(chunks):
-                event = parse(line)
-                if event is not None and self._wanted(event):
-                    self._put(event)
+            if not self._closed:
+                self._read_on(chunks)
 
-    def _request(self, client: APIClient) -> Iterator[bytes]:
+    def _catch_up(self, client: APIClient) -> None:
+        """First what was missed: whoever looks at CONNECTED has to know already who was told to stop."""
+        from requests.exceptions import ConnectionError
+
+        with contextlib.suppress(ConnectionError):  # an engine whose clock is behind waits for our time
+            self._read_on(self._request(client, CATCH_UP, until=since_text(time.time_ns())))
+
+    def _read_on(self, chunks: Iterator[bytes]) -> None:
+        for line in lines(chunks):
+            event = parse(line)
+            if event is not None and self._wanted(event):
+                self._put(event)
+
+    def _request(self, client: APIClient, silence: timedelta, **bounds: str) -> Iterator[bytes]:
         """Not docker-py's `events`: that waits for an answer without end, and decodes it in its own way."""
         from docker.types import CancellableStream
 
         url = f"{client.base_url}/v{client.api_version}/events"
-        parameters = {"since": since_text(self._since_ns), "filters": filters()}
-        timeouts = (CONNECT_TIMEOUT.total_seconds(), SILENCE.total_seconds())
+        parameters = {"since": since_text(self._since_ns), "filters": filters(), **bounds}
+        timeouts = (CONNECT_TIMEOUT.total_seconds(), silence.total_seconds())
         response = client.get(url, params=parameters, stream=True, timeout=timeouts)
         if response.status_code != HTTPStatus.OK:
             raise StepFailed(f"the engine refused to tell its events: status {response.status_code}")

@@ -39,6 +39,8 @@ REMEMBERED = 512
 """Twice what dockerd keeps: no replay can bring back more."""
 CLOCK_SLACK_NS = 1_000_000_000
 """dockerd answers a moment before it subscribes us: the first second is asked for again."""
+LOOK_BACK_NS = 600_000_000_000
+"""At the start: who was told to stop while we were away, within a deployment's window."""
 
 
 class DockerEvents:
@@ -58,7 +60,7 @@ class DockerEvents:
 
     async def stream(self) -> AsyncGenerator[Event, None]:
         """As the port says. Closing the iterator ends the reader thread."""
-        newest_ns, self._began = time.time_ns(), time.monotonic()
+        newest_ns, self._began = time.time_ns() - LOOK_BACK_NS, time.monotonic()
         failures, told_lost = 0, False
         while True:
             connected_at = math.inf
@@ -84,19 +86,21 @@ class DockerEvents:
         reader.start()
         pinging = asyncio.create_task(self._close_unanswered(reader), name="engine-ping")
         try:
-            async for event in self._told(reader):
-                yield event
+            async with contextlib.aclosing(self._told(reader)) as events:
+                async for event in events:
+                    yield event
         finally:
             pinging.cancel()
             reader.close()
 
     async def _told(self, reader: Reader) -> AsyncGenerator[Event, None]:
+        """What the reader hands over, each event once; LOST where that was not to be the end."""
         began = time.monotonic()
         until = began + CONNECT_WITHIN.total_seconds()
         connected = False
         with contextlib.suppress(TimeoutError):
             while (events := await reader.take(until)) is not None:
-                if events and not connected:
+                if any(event.action == CONNECTED for event in events):
                     connected, until = True, began + RECYCLE.total_seconds()
                 self.last_heard = time.monotonic() if events else self.last_heard
                 for event in filter(self._news, events):
