@@ -1,0 +1,1 @@
+"""The soak: many real deployments, good and broken ones, under one real daemon, and what it made of each."""
