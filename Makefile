@@ -8,12 +8,13 @@ BIN := .venv/bin
 # What fails in `scripts/engine/env` must fail the recipe, which `eval "$(…)"` alone would not.
 ENGINE := engine=$$(scripts/engine/env) && eval "$$engine" &&
 BREAK ?=
+SOAK ?=
 ARGS ?=
 
-.PHONY: help setup engine engine-down lint format test test-long test-unit bench bench-database demo
+.PHONY: help setup engine engine-down lint format test test-long test-unit bench bench-database bench-detection demo
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.synced ## Install the project, as locked, into .venv/ (once)
 
@@ -56,6 +57,9 @@ bench: setup engine ## Measure what must hold: detection, rollback, idle daemon 
 bench-database: setup engine ## Measure the database step against pg_dump, zstd and pg_restore (ARGS='--json')
 	@scripts/test-tools
 	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m bench.database $(ARGS)
+
+bench-detection: setup engine ## Measure detection: decisions, 1,000 checks, 50 containers, a soak (SOAK=0: without)
+	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m bench.detection $(if $(filter 0,$(SOAK)),--no-soak) $(ARGS)
 
 demo: setup engine ## Break a deployment and watch the rollback (BREAK=migration|exit|health|never-ready|config|tag|all, KEEP=1)
 	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m demo $(BREAK)

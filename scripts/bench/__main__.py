@@ -19,8 +19,9 @@ from demo.story import play
 from rich.console import Console
 
 from bench.guide import by_hand
-from bench.idle import Idle, weigh
+from bench.idle import idle
 from bench.limits import Limit, exit_code, show
+from bench.weight import Weight
 
 REPEATS = 3
 INTERVAL_SECONDS = 0.5
@@ -43,8 +44,8 @@ def main(arguments: list[str]) -> int:
     console = Console(highlight=False)
     with alone():
         measured = _rollbacks(repeats, console)
-        idle = weigh(console)
-    limits = _limits(measured, idle)
+        quiet = idle(console)
+    limits = _limits(measured, quiet)
     show(console, limits)
     return exit_code(limits)
 
@@ -71,7 +72,7 @@ def _measure(breakage: str, found: Rollbacks) -> None:
         found.by_hand.append(by_hand(stage.shop))
 
 
-def _limits(found: Rollbacks, idle: Idle) -> list[Limit]:
+def _limits(found: Rollbacks, quiet: Weight) -> list[Limit]:
     ratios = [ours / other for ours, other in zip(found.whole, found.by_hand, strict=True)]
     return [
         _worst("container exit to decision", found.exit_to_decision, 0.5, "s"),
@@ -82,8 +83,8 @@ def _limits(found: Rollbacks, idle: Idle) -> list[Limit]:
             "the guide's procedure by hand, without its sleeps (median)", _median(found.by_hand), None, "s"
         ),
         Limit("ratio of both (median)", _median(ratios), None, ""),
-        Limit("idle: resident memory", idle.resident_mib, 80.0, "MiB"),
-        Limit("idle: of one core", idle.core_percent, 1.0, "%"),
+        Limit("idle: resident memory", quiet.resident_mib, 80.0, "MiB"),
+        Limit("idle: of one core", quiet.core_percent, 1.0, "%"),
     ]
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 from demo.daemon import Place, argv, end, start_daemon
 from demo.shop import Shop, lay_out
@@ -15,9 +12,10 @@ from demo.stage import HOME
 from demo.timeline import Timeline
 from rich.console import Console
 
+from bench.weight import Weight, weigh
+
 SETTLE_SECONDS = 10.0
 WATCHED_SECONDS = 30.0
-TICKS = os.sysconf("SC_CLK_TCK")
 
 CONFIGURATION = """\
 state_dir: {root}/state
@@ -36,15 +34,7 @@ stacks:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """Resident memory of the daemon, and its share of one core."""
-
-    resident_mib: float
-    core_percent: float
-
-
-def weigh(console: Console) -> Idle:
+def idle(console: Console) -> Weight:
     """With every import done and every pool warm: it has captured, checked, and been asked for a backup."""
     place = Place(HOME / "idle")
     shutil.rmtree(place.root, ignore_errors=True)
@@ -59,7 +49,7 @@ def weigh(console: Console) -> Idle:
         timeline.until({"release_good"}, 60.0, "the adoption of what runs")
         subprocess.run(argv(place, "backup"), check=True, capture_output=True)
         time.sleep(SETTLE_SECONDS)
-        return _watch(daemon.pid)
+        return weigh(daemon.pid, WATCHED_SECONDS)
     finally:
         end(daemon)
         shop.down()
@@ -74,17 +64,3 @@ def _configure(place: Place, shop: Shop) -> None:
         front=shop.frontend_url,
     )
     place.configuration.write_text(text)
-
-
-def _watch(pid: int) -> Idle:
-    before, begin = _ticks(pid), time.monotonic()
-    time.sleep(WATCHED_SECONDS)
-    share = (_ticks(pid) - before) / TICKS / (time.monotonic() - begin)
-    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return Idle(resident / 1024**2, share * 100)
-
-
-def _ticks(pid: int) -> int:
-    """User and system time, of the process alone."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import time
-from pathlib import Path
 
 from demo.daemon import Place, argv, end, start_daemon
 from rich.console import Console
 
 from bench.database.subject import NAME, USER, Subject
 from bench.limits import Limit
+from bench.weight import mebibytes, reset_peak
 
 READY_SECONDS = 60.0
 SETTLE_SECONDS = 10.0
-RESET_PEAK = "5"
-"""To /proc/PID/clear_refs: the peak starts anew from what is resident now."""
 CONFIGURATION = """\
 state_dir: {root}/state
 socket: {socket}
@@ -70,15 +67,9 @@ def _until_ready(place: Place) -> None:
 
 def _grown(place: Place, pid: int, number: int, console: Console) -> float:
     """The first round's idle is a daemon that never dumped: what its libraries take counts too."""
-    before = _mebibytes(pid, "VmRSS")
-    Path(f"/proc/{pid}/clear_refs").write_text(RESET_PEAK)
+    before = mebibytes(pid, "VmRSS")
+    reset_peak(pid)
     subprocess.run(argv(place, "backup"), check=True, capture_output=True)
-    peak = _mebibytes(pid, "VmHWM")
+    peak = mebibytes(pid, "VmHWM")
     console.print(f"memory, round {number + 1}: {before:.1f} MiB, at most {peak:.1f} MiB while dumping")
     return peak - before
-
-
-def _mebibytes(pid: int, field: str) -> float:
-    found = re.search(rf"^{field}:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) / 1024
