@@ -42,7 +42,6 @@ class Application:
         self._configuration = configuration
         self._docker_host = settings.docker.host
         self._clock = SystemClock()
-        self._probes: list[Probes] = []
         self._standbys: dict[str, Standbys] = {}
         self._engine = DockerEngine(self._docker_host)
         self._ledger = SqliteLedger(settings.state_dir / LEDGER)
@@ -56,8 +55,6 @@ class Application:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for probes in self._probes:
-            await probes.close()
         await self._engine.close()
         await self._ledger.close()
 
@@ -97,7 +94,7 @@ class Application:
             checks=settings.checks,
             engine=self._engine,
             orchestrator=self._compose,
-            prober=self._prober(stack.project, clusters),
+            prober=Probes(self._engine, stack.project, clusters.first_row, self._clock),
             clusters=clusters,
             lock=self._lock,
             clock=self._clock,
@@ -107,11 +104,6 @@ class Application:
         )
         make = functools.partial(self._make_backup, settings, clusters)
         return Tools(settings, hands, self._ledger, self._outbox, make, clusters)
-
-    def _prober(self, project: str, clusters: StackClusters) -> Probes:
-        probes = Probes(self._engine, project, clusters.first_row, self._clock)
-        self._probes.append(probes)
-        return probes
 
     async def _make_backup(
         self,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from tests.adapters.probing import Rows, check, found
 from tests.fakes import MORNING, FakeClock, FakeEngine
+from watchdog.adapters.answers import judge_containers, judge_response, judge_row
 from watchdog.adapters.http import Response
-from watchdog.adapters.probes import Probes, judge_containers, judge_response, judge_row
+from watchdog.adapters.probes import Probes
 from watchdog.errors import StepFailed, Unreachable
 from watchdog.health.check import Answer, EngineHealth, Http, Sql
 from watchdog.stack import Container, Database, Health
@@ -30,10 +30,8 @@ def rows() -> Rows:
 
 
 @pytest.fixture
-async def probes(engine: FakeEngine, rows: Rows) -> AsyncIterator[Probes]:
-    probes = Probes(engine, "shop", rows, FakeClock())
-    yield probes
-    await probes.close()
+def probes(engine: FakeEngine, rows: Rows) -> Probes:
+    return Probes(engine, "shop", rows, FakeClock())
 
 
 @pytest.mark.parametrize(

@@ -6,60 +6,24 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.adapters.probing import Rows, check, found
+from tests.adapters.probing import Rows, Serve, answering, check, found, serve
 from tests.fakes import FakeClock, FakeEngine
 from watchdog.adapters.http import BODY_LIMIT_BYTES, HttpClient, OwnNetworkDown, failure, post_json
 from watchdog.adapters.probes import Probes
 from watchdog.errors import Unreachable
 from watchdog.health.check import Answer, Http, Tcp
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-Serve = Callable[[Handler], Awaitable[int]]
+__all__ = ["serve"]
 
 
 @pytest.fixture
-async def probes() -> AsyncIterator[Probes]:
-    probes = Probes(FakeEngine(), "shop", Rows(), FakeClock())
-    yield probes
-    await probes.close()
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    """Listen on a free port of loopback, with the given handler."""
-    servers = []
-
-    async def start(handler: Handler) -> int:
-        async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                await handler(reader, writer)
-            except (ConnectionError, asyncio.IncompleteReadError):
-                pass
-            finally:
-                writer.close()
-
-        server = await asyncio.start_server(closing, "127.0.0.1", 0)
-        servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-def answering(head: str, body: bytes = b"") -> Handler:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-        await writer.drain()
-
-    return handle
+def probes() -> Probes:
+    return Probes(FakeEngine(), "shop", Rows(), FakeClock())
 
 
 def unused_port() -> int:
@@ -139,7 +103,6 @@ async def test_a_huge_body_is_read_up_to_the_limit(serve: Serve) -> None:
     client = HttpClient()
     response = await client.get(f"http://127.0.0.1:{await serve(flood)}/", timedelta(seconds=5))
     assert len(response.body) == BODY_LIMIT_BYTES
-    await client.close()
 
 
 async def test_a_server_that_talks_nonsense_is_bad(probes: Probes, serve: Serve) -> None:

@@ -65,6 +65,40 @@ ACROSS = {
         "5:27 stacks.shop.deployment.monitor: 1m is too short to see stacks.shop.checks[0] fail, which takes "
         "start_period + interval x failure_threshold = 1m5s",
     ),
+    "deadline shorter than a slow start": (
+        SHOP + "    checks: [{tcp: 'a:1', start_period: 10m}]\n    deployment: {monitor: 1h}\n",
+        "5:5 stacks.shop.deployment.healthy_deadline: 5m is shorter than start_period = 10m of "
+        "stacks.shop.checks[0]: a slow start would be a failure",
+    ),
+    "deadline too short for so many answers": (
+        SHOP + "    checks: [{tcp: 'a:1', interval: 1m, success_threshold: 6}]\n",
+        "2:3 stacks.shop.deployment.healthy_deadline: 5m is too short to see stacks.shop.checks[0] turn "
+        "green, which takes up to interval x success_threshold = 6m",
+    ),
+    "deadline shorter than health": (
+        SHOP + "    deployment: {healthy_deadline: 20s}\n",
+        "4:36 stacks.shop.deployment.healthy_deadline: 20s is shorter than min_healthy_time = 30s",
+    ),
+    "window that a HEALTHCHECK cannot excuse": (
+        SHOP + "    checks: [{docker: backend, interval: 1m, failure_threshold: 11}]\n",
+        "2:3 stacks.shop.deployment.monitor: 10m is too short to see stacks.shop.checks[0] fail, which takes "
+        "start_period + interval x failure_threshold = 11m",
+    ),
+    "check of a migration": (
+        SHOP + "    migrations: [migrate]\n    checks: [{docker: migrate}]\n",
+        "5:23 stacks.shop.checks[0].docker: is a migration, which ends: such a check would always be bad; "
+        "its exit code decides",
+    ),
+    "command in a migration": (
+        SHOP + "    migrations: [migrate]\n    checks: [{command: 'true', service: migrate}]\n",
+        "5:41 stacks.shop.checks[0].service: is a migration, which ends: such a check would always be bad; "
+        "its exit code decides",
+    ),
+    "command in an unknown service": (
+        SHOP + "    checks: [{command: redis-cli ping, service: redis}]\n",
+        "4:49 stacks.shop.checks[0].service: no such service in the compose files; "
+        "they define: backend, frontend, migrate, postgres",
+    ),
     "window shorter than health": (
         SHOP + "    deployment: {monitor: 20s}\n",
         "4:27 stacks.shop.deployment.monitor: 20s is shorter than min_healthy_time = 30s",
@@ -131,3 +165,54 @@ def test_a_compose_file_that_does_not_parse_is_a_fault_of_its_own(host: Host) ->
 def test_services_are_not_compared_where_the_compose_file_includes_others(host: Host) -> None:
     host.write("shop/compose.yaml", "include: [more.yaml]\nservices: {backend: {}}\n")
     assert host.load(SHOP + "    services: [frontend]\n").stacks[0].stack.services == ("frontend",)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "{docker: backend}",
+        "{docker: backend, start_period: 50s}",
+        "{docker: backend, interval: 50s}",
+        "{docker: backend, failure_threshold: 50}",
+        "{tcp: 'a:1', interval: 1h, severity: wanted}",
+    ],
+)
+def test_a_window_is_not_refused_for_what_decides_nothing_or_follows_a_healthcheck(
+    host: Host, check: str
+) -> None:
+    text = SHOP + f"    checks: [{check}]\n    deployment: {{monitor: 1m, healthy_deadline: 1m}}\n"
+    assert host.load(text).stacks
+
+
+WARNED = {
+    "answers that outlast the rhythm": (
+        SHOP + "    checks: [{tcp: 'a:1', timeout: 30s}]\n",
+        [
+            "4:36 stacks.shop.checks[0].timeout: is longer than interval = 5s: an answer that hangs delays "
+            "the next one"
+        ],
+    ),
+    "window too short if everything hangs": (
+        SHOP + "    checks: [{tcp: 'a:1', interval: 1s, start_period: 0s}]\n"
+        "    deployment: {monitor: 12s, min_healthy_time: 1s}\n",
+        [
+            "5:27 stacks.shop.deployment.monitor: 12s is too short to see stacks.shop.checks[0] fail where "
+            "each answer hangs: it takes start_period + timeout x failure_threshold = 15s"
+        ],
+    ),
+    "approval that nothing can ask for": (
+        SHOP + "    rollback: {mode: approve}\n",
+        [
+            "2:3 stacks.shop.checks: no required check: only exits, restarts and HEALTHCHECKs can tell that "
+            "a deployment failed"
+        ],
+    ),
+    "nothing": (SHOP + "    checks: [{tcp: 'a:1', interval: 1s}, {docker: backend, timeout: 20s}]\n", []),
+}
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_what_works_but_hardly_as_meant_is_warned_about(host: Host, case: str) -> None:
+    text, expected = WARNED[case]
+    shown = [warning.replace(str(host.config), "config.yaml") for warning in host.load(text).warnings]
+    assert shown == [f"config.yaml:{warning}" for warning in expected]

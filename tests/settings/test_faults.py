@@ -133,15 +133,15 @@ VALUES = {
     ),
     "check of no kind": (
         SHOP + "    checks: [{interval: 5s}]\n",
-        "4:14 stacks.shop.checks[0]: must be a mapping with exactly one of http, tcp, sql, docker",
+        "4:14 stacks.shop.checks[0]: must be a mapping with exactly one of http, tcp, sql, docker, command",
     ),
     "check of two kinds": (
         SHOP + "    checks: [{http: http://a, tcp: 'a:1'}]\n",
-        "4:14 stacks.shop.checks[0]: must be a mapping with exactly one of http, tcp, sql, docker",
+        "4:14 stacks.shop.checks[0]: must be a mapping with exactly one of http, tcp, sql, docker, command",
     ),
     "check that is only text": (
         SHOP + "    checks:\n      - http\n",
-        "5:9 stacks.shop.checks[0]: must be a mapping with exactly one of http, tcp, sql, docker",
+        "5:9 stacks.shop.checks[0]: must be a mapping with exactly one of http, tcp, sql, docker, command",
     ),
     "URL without a scheme": (
         SHOP + "    checks: [{http: shop.example.com}]\n",
@@ -162,6 +162,56 @@ VALUES = {
     "regular expression that is none": (
         SHOP + "    checks: [{http: http://a, contains: '(ok'}]\n",
         "4:41 stacks.shop.checks[0].contains: is not a regular expression (character 1)",
+    ),
+    "command in no service": (
+        SHOP + "    checks: [{command: pg_isready}]\n",
+        "4:14 stacks.shop.checks[0].service: is required",
+    ),
+    "command for a shell": (
+        SHOP + "    checks: [{command: curl -f localhost | grep ok, service: backend}]\n",
+        '4:24 stacks.shop.checks[0].command: no shell reads it: for pipes and the like write [sh, -c, "…"]',
+    ),
+    "command with an open quote": (
+        SHOP + '    checks: [{command: "echo \'ok", service: backend}]\n',
+        "4:24 stacks.shop.checks[0].command: a quote is opened and never closed",
+    ),
+    "no command at all": (
+        SHOP + "    checks: [{command: '', service: backend}]\n",
+        "4:24 stacks.shop.checks[0].command: must not be empty",
+    ),
+    "JSON path that is none": (
+        SHOP + "    checks: [{http: http://a, json: {'a..b': 1}}]\n",
+        "4:38 stacks.shop.checks[0].json.a..b: is no path such as status, checks.database or nodes[0].state",
+    ),
+    "JSON value that is none": (
+        SHOP + "    checks: [{http: http://a, json: {nodes: [1]}}]\n",
+        "4:45 stacks.shop.checks[0].json.nodes: must be text, a number, true, false or null",
+    ),
+    "unknown key of a check": (
+        SHOP + "    checks: [{http: http://a, jsn: {}}]\n",
+        "4:31 stacks.shop.checks[0].jsn: unknown key; did you mean 'json'? Allowed: name, service, "
+        "severity, interval, timeout, start_period, failure_threshold, success_threshold, http, status, "
+        "contains, json, redirects_to, headers, bearer_file, verify_tls",
+    ),
+    "token twice": (
+        SHOP + "    checks: [{http: http://a, bearer_file: SECRET, headers: {authorization: x}}]\n",
+        "4:14 stacks.shop.checks[0]: takes bearer_file or an Authorization header, not both",
+    ),
+    "redirect without a status that redirects": (
+        SHOP + "    checks: [{http: http://a, redirects_to: sso, status: 200}]\n",
+        "4:14 stacks.shop.checks[0]: redirects_to needs a status that redirects, 301 for example",
+    ),
+    "body of an answer that has none": (
+        SHOP + "    checks: [{http: http://a, json: {a: 1}, status: 204}]\n",
+        "4:14 stacks.shop.checks[0]: contains and json need a status whose answer has a body",
+    ),
+    "header with a line break": (
+        SHOP + '    checks: [{http: http://a, headers: {X-A: "a\\nb"}}]\n',
+        "4:46 stacks.shop.checks[0].headers.X-A: must be one line of ASCII",
+    ),
+    "header that is none": (
+        SHOP + "    checks: [{http: http://a, headers: {'X A': b}}]\n",
+        "4:41 stacks.shop.checks[0].headers.…: is no name of a header",
     ),
     "two expectations": (
         SHOP + DATABASE + "    checks: [{sql: select 1, min: 1, equals: '1'}]\n",

@@ -7,9 +7,10 @@ from datetime import time, timedelta
 from tests.settings.conftest import Host
 from watchdog.backup.policy import BackupPolicy
 from watchdog.deploy.policy import DeploymentPolicy
-from watchdog.health.check import Check, EngineHealth, Http, Severity, Sql, Tcp
+from watchdog.health.check import Check, Command, EngineHealth, Http, Severity, Sql, Tcp
 from watchdog.rollback.policy import DatabasePolicy, Mode, RollbackPolicy, StandbyPolicy
 from watchdog.settings import StackSettings
+from watchdog.settings.build import FOLLOWING
 from watchdog.stack import Database, Stack
 
 SHOP = "stacks:\n  shop:\n    compose: COMPOSE\n"
@@ -68,20 +69,25 @@ def test_every_section_reaches_the_domain(host: Host) -> None:
 def test_each_kind_of_check_reaches_the_domain(host: Host) -> None:
     text = (
         SHOP + "    databases: [{service: postgres, name: shop, user: me}]\n    checks:\n"
-        "      - {http: 'https://a.example/health/?token=x', status: 204, contains: ok, headers: {X-A: b},\n"
+        "      - {http: 'https://a.example/health/?token=x', status: 207, contains: ok, headers: {X-A: b},\n"
         "         verify_tls: no, interval: 1s, failure_threshold: 2, start_period: 0s}\n"
         "      - {http: 'https://a.example/health', redirects_to: keycloak, name: login, service: backend}\n"
         "      - {tcp: '[::1]:5432', severity: wanted}\n"
         "      - {sql: select 1, min: 1}\n"
         "      - {sql: select version, equals: 7}\n"
         "      - {docker: backend}\n"
+        "      - {docker: backend, interval: 2s, start_period: 1m, failure_threshold: 9}\n"
+        "      - {command: redis-cli -a 'pass word' ping, service: frontend}\n"
+        "      - {command: [sh, -c, 'a | b'], service: frontend, name: piped}\n"
+        "      - http: https://a.example/\n"
+        "        json: {status: ok, 'nodes[0].up': true, load: 1, error: null}\n"
     )
     database = Database("postgres", "shop", "me")
     assert only(host, text).checks == (
         Check(
             "a.example/health",
             Http(
-                "https://a.example/health/?token=x", (204,), "ok", headers=(("X-A", "b"),), verify_tls=False
+                "https://a.example/health/?token=x", (207,), "ok", headers=(("X-A", "b"),), verify_tls=False
             ),
             interval=timedelta(seconds=1),
             failure_threshold=2,
@@ -91,7 +97,28 @@ def test_each_kind_of_check_reaches_the_domain(host: Host) -> None:
         Check("::1:5432", Tcp("::1", 5432), severity=Severity.WANTED),
         Check("sql shop", Sql("select 1", database, minimum=1), service="postgres"),
         Check("sql shop (2)", Sql("select version", database, equals="7"), service="postgres"),
-        Check("docker backend", EngineHealth("backend"), service="backend"),
+        Check("docker backend", EngineHealth("backend"), service="backend", follows=FOLLOWING),
+        Check(
+            "docker backend (2)",
+            EngineHealth("backend"),
+            service="backend",
+            interval=timedelta(seconds=2),
+            start_period=timedelta(minutes=1),
+            failure_threshold=9,
+        ),
+        Check(
+            "command frontend",
+            Command("frontend", ("redis-cli", "-a", "pass word", "ping")),
+            service="frontend",
+        ),
+        Check("piped", Command("frontend", ("sh", "-c", "a | b")), service="frontend"),
+        Check(
+            "a.example",
+            Http(
+                "https://a.example/",
+                json=(("status", "ok"), ("nodes[0].up", True), ("load", 1), ("error", None)),
+            ),
+        ),
     )
 
 

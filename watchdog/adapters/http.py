@@ -16,15 +16,21 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from watchdog.adapters.http_body import unpacked
 from watchdog.errors import Unreachable
 
 if TYPE_CHECKING:
     import httpx
 
 BODY_LIMIT_BYTES = 64 * 1024
-AGENT = "ops-watchdog"
+OUR_HEADERS = {
+    "User-Agent": "ops-watchdog",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+}
 OURSELVES = frozenset({errno.ENETDOWN, errno.ENETUNREACH, errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 """Errors of our own host: no network, no free port or descriptor. They say nothing about the other side."""
 
@@ -38,90 +44,110 @@ class OwnNetworkDown(Unreachable):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back. `body`: its first 64 KiB, decoded; `retry_after` where the peer named seconds."""
+    """What came back. `body`: its first 64 KiB, decoded; `retry_after` where the peer named seconds.
+
+    `unread`: why `body` is not all of it, in words that follow "it is"; empty where it is.
+    """
 
     status: int
     body: str
     location: str = ""
     retry_after: timedelta | None = None
+    unread: str = ""
 
 
 class HttpClient:
-    """Requests without redirects, proxies of the environment or kept connections.
+    """Requests without redirects, cookies, proxies of the environment or kept connections.
 
-    A kept connection would hide that nobody accepts new ones, and break when a container is replaced.
+    A kept connection would hide that nobody accepts new ones, and break when a container is replaced. So each
+    request has a transport of its own: httpx's client and its pool would cost as much again, and the pool
+    looks through all that is under way. Only the TLS contexts are kept.
     """
 
     def __init__(self) -> None:
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._contexts: dict[bool, ssl.SSLContext] = {}
 
     async def get(
         self, url: str, timeout: timedelta, headers: Mapping[str, str] | None = None, verify: bool = True
     ) -> Response:
         """Raises `Unreachable` for everything but an answer; `timeout` is total, the body included."""
-        return await _request(self._client(verify), "GET", url, timeout, headers=dict(headers or {}))
+        return await _request(self._context(verify), "GET", url, timeout, headers=headers or {})
 
     async def post_json(self, url: str, payload: object, timeout: timedelta) -> Response:
         """Raises as `get` does."""
-        return await _request(self._client(True), "POST", url, timeout, json=payload)
+        return await _request(self._context(True), "POST", url, timeout, payload=payload)
 
-    async def close(self) -> None:
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
+    def _context(self, verify: bool) -> ssl.SSLContext:
+        if verify not in self._contexts:
+            self._contexts[verify] = ssl.create_default_context() if verify else _trusting_context()
+        return self._contexts[verify]
 
-    def _client(self, verify: bool) -> httpx.AsyncClient:
-        import httpx
 
-        if verify not in self._clients:
-            self._clients[verify] = httpx.AsyncClient(
-                verify=ssl.create_default_context() if verify else False,  # this host's own authorities
-                timeout=None,  # httpx's are for each phase: a dripping server holds them for ever
-                trust_env=False,
-                follow_redirects=False,
-                headers={"User-Agent": AGENT},
-                limits=httpx.Limits(max_keepalive_connections=0),
-            )
-        return self._clients[verify]
+def _trusting_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 async def post_json(url: str, payload: object, timeout: timedelta) -> Response:
     """One request with a client of its own, for the rare sender. Raises `Unreachable`."""
-    client = HttpClient()
-    try:
-        return await client.post_json(url, payload, timeout)
-    finally:
-        await client.close()
+    return await HttpClient().post_json(url, payload, timeout)
 
 
 async def _request(
-    client: httpx.AsyncClient, method: str, url: str, timeout: timedelta, **options: Any
+    context: ssl.SSLContext,
+    method: str,
+    url: str,
+    timeout: timedelta,
+    *,
+    headers: Mapping[str, str] | None = None,
+    payload: object = None,
 ) -> Response:
     import httpx
 
     seconds = timeout.total_seconds()
     try:
-        async with asyncio.timeout(seconds), client.stream(method, url, **options) as response:
-            body = await _start_of_body(response)
-            return Response(
-                status=response.status_code,
-                body=body.decode(response.encoding or "utf-8", errors="replace"),
-                location=response.headers.get("location", ""),
-                retry_after=_retry_after(response.headers.get("retry-after", "")),
-            )
+        async with asyncio.timeout(seconds), httpx.AsyncHTTPTransport(context, trust_env=False) as transport:
+            request = httpx.Request(method, url, headers={**OUR_HEADERS, **(headers or {})}, json=payload)
+            _authorize(request)
+            return await _received(await transport.handle_async_request(request))
     except TimeoutError:
         raise Unreachable(f"no answer within {seconds:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, LookupError) as error:
         raise failure(error) from None  # the cause's text holds the URL
 
 
+def _authorize(request: httpx.Request) -> None:
+    """By the name and password in the URL, as httpx's client would."""
+    import httpx
+
+    if request.url.userinfo:
+        next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
+
+
+async def _received(response: httpx.Response) -> Response:
+    try:
+        raw = await _start_of_body(response)
+    finally:
+        await response.aclose()
+    body, unread = unpacked(raw, response.headers.get("content-encoding", ""), BODY_LIMIT_BYTES)
+    return Response(
+        status=response.status_code,
+        body=body.decode(response.encoding or "utf-8", errors="replace"),
+        unread=unread,
+        location=response.headers.get("location", ""),
+        retry_after=_retry_after(response.headers.get("retry-after", "")),
+    )
+
+
 async def _start_of_body(response: httpx.Response) -> bytes:
+    """As it came, and one byte more than is looked at where there is more."""
     body = b""
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         body += chunk
-        if len(body) >= BODY_LIMIT_BYTES:
+        if len(body) > BODY_LIMIT_BYTES:
             break
-    return body[:BODY_LIMIT_BYTES]
+    return body[: BODY_LIMIT_BYTES + 1]
 
 
 def failure(error: BaseException) -> Unreachable:

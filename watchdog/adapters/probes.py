@@ -1,28 +1,35 @@
 """Carries out the checks: fulfils `health.check.Prober`, one for each stack.
 
 A peer that refuses, times out or cannot be resolved is BAD: the peer is part of the stack, or stands before
-it. INCONCLUSIVE is only what lies with us: our own network, an unreadable token file, an engine that does not
-answer.
+it. INCONCLUSIVE is what lies with us or with the probe: our own network, an unreadable token file, an engine
+that does not answer, a body too long to be judged, a command that the container does not have.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Protocol
 
-from watchdog.adapters.http import HttpClient, OwnNetworkDown, Response, failure
+from watchdog.adapters.answers import (
+    Found,
+    judge_containers,
+    judge_exit,
+    judge_response,
+    judge_row,
+    judge_states,
+    of_service,
+    worst,
+)
+from watchdog.adapters.http import HttpClient, OwnNetworkDown, failure
 from watchdog.clock import Clock
 from watchdog.errors import Unreachable, WatchdogError
-from watchdog.health.check import Answer, Check, EngineHealth, Http, Sample, Sql, Tcp
-from watchdog.stack import Container, Database, Engine, Health
+from watchdog.health.check import Answer, Check, Command, EngineHealth, Http, Sample, Sql, Tcp
+from watchdog.stack import Container, Database, Engine
 
 SHARED_LOOK = timedelta(milliseconds=200)
 """Checks that ask the engine within this time share one look."""
-
-Found = tuple[Answer, str]
 
 
 class Query(Protocol):
@@ -49,10 +56,9 @@ class Probes:
         answer, detail = await self._ask(check)
         return Sample(check.name, self._clock.now(), answer, detail)
 
-    async def close(self) -> None:
-        await self._http.close()
-
     async def _ask(self, check: Check) -> Found:
+        if isinstance(check.probe, Command):  # what is late must be ended, beyond the timeout
+            return await self._ask_command(check.probe, check.timeout)
         seconds = check.timeout.total_seconds()
         try:
             async with asyncio.timeout(seconds):
@@ -75,6 +81,8 @@ class Probes:
             headers = _headers(probe)
         except OSError as error:
             return Answer.INCONCLUSIVE, f"the token file cannot be read: {error.strerror}"
+        except UnicodeError:  # its text would quote the token
+            return Answer.INCONCLUSIVE, "the token file cannot be read: it is not one line of ASCII"
         try:
             return judge_response(probe, await self._http.get(probe.url, timeout, headers, probe.verify_tls))
         except OwnNetworkDown as error:
@@ -102,6 +110,28 @@ class Probes:
         except WatchdogError as error:
             return Answer.BAD, str(error)
 
+    async def _ask_command(self, probe: Command, timeout: timedelta) -> Found:
+        """In each of the service's containers at once, the worst answer decides."""
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                containers = await self._containers()
+        except TimeoutError:
+            return Answer.INCONCLUSIVE, "the engine does not answer"
+        except WatchdogError as error:
+            return Answer.INCONCLUSIVE, str(error)
+        state = judge_states(probe.service, containers)
+        if state is not None:
+            return state
+        mine = of_service(probe.service, containers)
+        return worst(await asyncio.gather(*(self._run_in(c, probe, timeout) for c in mine)))
+
+    async def _run_in(self, container: Container, probe: Command, timeout: timedelta) -> Found:
+        try:
+            code = await self._engine.execute(container.id, probe.argv, timeout)
+        except WatchdogError as error:
+            return Answer.INCONCLUSIVE, str(error)
+        return judge_exit(container.name, code, timeout)
+
     async def _ask_engine(self, probe: EngineHealth) -> Found:
         try:
             return judge_containers(probe.service, await self._containers())
@@ -125,59 +155,11 @@ class Probes:
         return await asyncio.shield(self._look)
 
 
-def judge_response(probe: Http, response: Response) -> Found:
-    """Status, redirect target and body against what is expected; neither is quoted, both may hold secrets."""
-    status = f"HTTP {response.status}"
-    if not _status_fits(probe, response.status):
-        return Answer.BAD, status
-    if probe.redirects_to is not None and probe.redirects_to not in response.location:
-        return Answer.BAD, f"{status}, but it does not redirect to {probe.redirects_to}"
-    if probe.contains is not None and re.search(probe.contains, response.body) is None:
-        return Answer.BAD, f"{status}, but nothing in the body matches {probe.contains}"
-    return Answer.OK, status
-
-
-def judge_row(probe: Sql, row: tuple[object, ...] | None) -> Found:
-    """The first value against what is expected. Numbers are shown, other values are not."""
-    if not row:
-        return Answer.BAD, "the query returned no row"
-    value = row[0]
-    if probe.equals is not None and str(value) != probe.equals:
-        return Answer.BAD, f"the query did not return {probe.equals}"
-    if probe.minimum is None:
-        return Answer.OK, "the query returned what is expected"
-    try:
-        number = float(str(value))
-    except ValueError:
-        return Answer.BAD, "the query did not return a number"
-    fits = number >= probe.minimum
-    return (Answer.OK if fits else Answer.BAD), f"{number:g}, at least {probe.minimum:g} expected"
-
-
-def judge_containers(service: str, containers: tuple[Container, ...]) -> Found:
-    """All containers of the service, the worst one decides. `starting` is neither good nor bad yet."""
-    mine = [c for c in containers if c.service == service and not c.one_off]
-    if not mine:
-        return Answer.BAD, f"{service} has no container"
-    for container in mine:
-        if not container.running:
-            return Answer.BAD, f"{service} is {container.state}"
-        if container.health is Health.UNHEALTHY:
-            return Answer.BAD, f"{service} is unhealthy"
-    if any(c.health is Health.STARTING for c in mine):
-        return Answer.INCONCLUSIVE, f"{service} is starting"
-    return Answer.OK, f"{service} is running" if mine[0].health is Health.NONE else f"{service} is healthy"
-
-
-def _status_fits(probe: Http, status: int) -> bool:
-    if probe.statuses:
-        return status in probe.statuses
-    first = 3 if probe.redirects_to is not None else 2
-    return status // 100 == first
-
-
 def _headers(probe: Http) -> dict[str, str]:
     headers = dict(probe.headers)
     if probe.bearer_file is not None:
-        headers["Authorization"] = f"Bearer {probe.bearer_file.read_text().strip()}"
+        token = probe.bearer_file.read_text(encoding="ascii").strip()
+        if not token.isprintable():
+            raise UnicodeError
+        headers["Authorization"] = f"Bearer {token}"
     return headers

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from watchdog.health.json_path import Scalar
 from watchdog.stack import Database
 
 
@@ -23,13 +24,15 @@ class Http:
     """An HTTP request that must be answered as expected.
 
     `statuses` empty means any 2xx, or any 3xx where `redirects_to` is given. `contains` is a regular
-    expression searched in the body; `redirects_to` must occur in the Location header (redirects are never
-    followed). `bearer_file` holds a token sent as `Authorization: Bearer`.
+    expression searched in the body; `json` what the body must hold, as (path, value): see `json_path`.
+    `redirects_to` must occur in the Location header (redirects are never followed). `bearer_file` holds a
+    token sent as `Authorization: Bearer`.
     """
 
     url: str
     statuses: tuple[int, ...] = ()
     contains: str | None = None
+    json: tuple[tuple[str, Scalar], ...] = ()
     redirects_to: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     bearer_file: Path | None = None
@@ -64,7 +67,18 @@ class EngineHealth:
     service: str
 
 
-Probe = Http | Tcp | Sql | EngineHealth
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that must exit with 0 in each running container of the service; no shell takes part.
+
+    Its arguments may hold a secret: they are never shown.
+    """
+
+    service: str
+    argv: tuple[str, ...] = field(repr=False)
+
+
+Probe = Http | Tcp | Sql | EngineHealth | Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,7 @@ class Check:
 
     `interval` between the starts of two probes; `timeout` is total, not per phase; `start_period` after a
     deployment in which failures do not count; `failure_threshold` and `success_threshold` consecutive
-    answers change the state.
+    answers change the state. `follows` names those of these that a HEALTHCHECK decides (see `rhythm`).
     """
 
     name: str
@@ -85,6 +99,12 @@ class Check:
     start_period: timedelta = timedelta(seconds=30)
     failure_threshold: int = 3
     success_threshold: int = 1
+    follows: frozenset[str] = frozenset()
+
+    @property
+    def time_to_fail(self) -> timedelta:
+        """How long after a start it needs to turn red."""
+        return self.start_period + self.interval * self.failure_threshold
 
 
 class Answer(StrEnum):

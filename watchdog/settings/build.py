@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 
 from watchdog.backup.policy import BackupPolicy
 from watchdog.deploy.policy import DeploymentPolicy
-from watchdog.health.check import Check, EngineHealth, Http, Probe, Sql, Tcp
+from watchdog.health.check import Check, Command, EngineHealth, Http, Probe, Sql, Tcp
 from watchdog.rollback.policy import RollbackPolicy
-from watchdog.settings.checks import AnyCheck, DockerCheck, HttpCheck, SqlCheck, TcpCheck
+from watchdog.settings.checks import AnyCheck, CommandCheck, DockerCheck, HttpCheck, SqlCheck, TcpCheck
 from watchdog.settings.stacks import BackupSection, StackSection
 from watchdog.stack import Database, Stack
+
+FOLLOWING = frozenset({"interval", "start_period", "failure_threshold"})
+"""What a `docker` check takes from the HEALTHCHECK, where the operator says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class StackSettings:
     deployment: DeploymentPolicy
     backup: BackupPolicy
     rollback: RollbackPolicy
+    maintenance_page: Path | None = None
 
 
 def build_stack(name: str, section: StackSection, detected_project: str) -> StackSettings:
@@ -49,6 +53,7 @@ def build_stack(name: str, section: StackSection, detected_project: str) -> Stac
         deployment=DeploymentPolicy(**section.deployment.model_dump()),
         backup=_backup(section.backup, directory),
         rollback=RollbackPolicy(**section.rollback.model_dump()),
+        maintenance_page=directory / section.maintenance_page if section.maintenance_page else None,
     )
 
 
@@ -81,6 +86,7 @@ def _check(name: str, section: AnyCheck, probe: Probe) -> Check:
         start_period=section.start_period,
         failure_threshold=section.failure_threshold,
         success_threshold=section.success_threshold,
+        follows=FOLLOWING - section.model_fields_set if isinstance(probe, EngineHealth) else frozenset(),
     )
 
 
@@ -97,6 +103,8 @@ def _probe(section: AnyCheck, databases: tuple[Database, ...]) -> Probe:
             return Sql(section.sql, database, section.min, section.equals)
         case DockerCheck():
             return EngineHealth(section.docker)
+        case CommandCheck():
+            return Command(section.service, tuple(word.get_secret_value() for word in section.command))
 
 
 def _http(section: HttpCheck) -> Http:
@@ -104,6 +112,7 @@ def _http(section: HttpCheck) -> Http:
         url=section.http,
         statuses=section.status,
         contains=section.contains,
+        json=tuple(section.json_.items()),
         redirects_to=section.redirects_to,
         headers=tuple((name, value.get_secret_value()) for name, value in section.headers.items()),
         bearer_file=section.bearer_file,
@@ -115,7 +124,7 @@ def _service(probe: Probe) -> str | None:
     match probe:
         case Sql(database=database):
             return database.service
-        case EngineHealth(service=service):
+        case EngineHealth(service=service) | Command(service=service):
             return service
         case _:
             return None
@@ -132,6 +141,8 @@ def _derived_name(probe: Probe) -> str:
             return f"sql {database.name}"
         case EngineHealth(service=service):
             return f"docker {service}"
+        case Command(service=service):
+            return f"command {service}"
 
 
 def _unused(name: str, taken: set[str]) -> str:

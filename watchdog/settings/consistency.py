@@ -13,12 +13,12 @@ from watchdog.backup.files import dump_name
 from watchdog.database.names import is_displaced, is_side
 from watchdog.health.check import Severity
 from watchdog.rollback.policy import DatabasePolicy, Mode, StandbyPolicy
+from watchdog.settings import timing
 from watchdog.settings.build import database_of
-from watchdog.settings.checks import DockerCheck, SqlCheck
+from watchdog.settings.checks import CommandCheck, DockerCheck, SqlCheck
 from watchdog.settings.document import KeyPath
 from watchdog.settings.fault import Finding, dotted
 from watchdog.settings.stacks import StackSection
-from watchdog.settings.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +42,29 @@ def faults(stacks: Sequence[Declared]) -> Iterator[Finding]:
         yield from _sql_without_database(stack)
         yield from _names_given_twice(stack)
         yield from _databases_misnamed(stack)
-        yield from _blind_windows(stack)
+        yield from _checks_of_what_ends(stack)
+        yield from timing.faults(stack.path, stack.section)
     yield from _shared_projects(stacks)
     yield from _shared_databases(stacks)
     yield from _shared_backups(stacks)
+    yield from _shared_pages(stacks)
 
 
 def warnings(stacks: Sequence[Declared]) -> Iterator[Finding]:
     """What works, but hardly as meant."""
     for stack in stacks:
-        required = any(check.severity is Severity.REQUIRED for check in stack.section.checks)
-        if stack.section.rollback.mode is Mode.AUTO and not required:
-            yield (
-                (*stack.path, "checks"),
-                "no required check: only exits, restarts and HEALTHCHECKs can tell that a deployment failed",
-            )
+        yield from _nothing_required(stack)
+        yield from timing.warnings(stack.path, stack.section)
         yield from _room_unknown(stack)
         yield from _standby_for_nothing(stack)
-        yield from _not_acted_upon_yet(stack)
+
+
+def _nothing_required(stack: Declared) -> Iterator[Finding]:
+    """Not a fault: the services' own HEALTHCHECKs may be enough, and images are not known here."""
+    required = any(check.severity is Severity.REQUIRED for check in stack.section.checks)
+    if stack.section.rollback.mode in {Mode.AUTO, Mode.APPROVE} and not required:
+        text = "no required check: only exits, restarts and HEALTHCHECKs can tell that a deployment failed"
+        yield (*stack.path, "checks"), text
 
 
 def _room_unknown(stack: Declared) -> Iterator[Finding]:
@@ -75,15 +80,6 @@ def _standby_for_nothing(stack: Declared) -> Iterator[Finding]:
     if rollback.standby is StandbyPolicy.ALWAYS and never:
         text = "no rollback of this stack restores a database, so no standby copy is made"
         yield (*stack.path, "rollback", "standby"), text
-
-
-def _not_acted_upon_yet(stack: Declared) -> Iterator[Finding]:
-    """Keys of the documented format that this version reads and leaves at that: said, never hidden."""
-    if stack.section.maintenance_page is not None:
-        yield (*stack.path, "maintenance_page"), "this version does not put the page in place yet"
-    if stack.section.rollback.mode is Mode.APPROVE:
-        text = "this version asks for approval by alert only: carry it out with 'ops-watchdog rollback'"
-        yield (*stack.path, "rollback", "mode"), text
 
 
 def _unknown_services(stack: Declared) -> Iterator[Finding]:
@@ -145,24 +141,12 @@ def _databases_misnamed(stack: Declared) -> Iterator[Finding]:
             )
 
 
-def _blind_windows(stack: Declared) -> Iterator[Finding]:
-    deployment = stack.section.deployment
-    path = (*stack.path, "deployment", "monitor")
-    window = format_duration(deployment.monitor)
+def _checks_of_what_ends(stack: Declared) -> Iterator[Finding]:
     for index, check in enumerate(stack.section.checks):
-        needed = check.start_period + check.interval * check.failure_threshold
-        if deployment.monitor < needed:
-            place = dotted((*stack.path, "checks", index))
-            yield (
-                path,
-                (
-                    f"{window} is too short to see {place} fail, which takes start_period + interval x "
-                    f"failure_threshold = {format_duration(needed)}"
-                ),
-            )
-    if deployment.monitor < deployment.min_healthy_time:
-        needed = deployment.min_healthy_time
-        yield path, f"{window} is shorter than min_healthy_time = {format_duration(needed)}"
+        key = "docker" if isinstance(check, DockerCheck) else "service"
+        if isinstance(check, DockerCheck | CommandCheck) and getattr(check, key) in stack.section.migrations:
+            text = "is a migration, which ends: such a check would always be bad; its exit code decides"
+            yield (*stack.path, "checks", index, key), text
 
 
 def _shared_projects(stacks: Sequence[Declared]) -> Iterator[Finding]:
@@ -201,3 +185,16 @@ def _shared_backups(stacks: Sequence[Declared]) -> Iterator[Finding]:
             path = (*stack.path, "backup", "directory")
             text = f"is the backup directory of {dotted(('stacks', other))} already: give each stack its own"
             yield path, text
+
+
+def _shared_pages(stacks: Sequence[Declared]) -> Iterator[Finding]:
+    """The first of two stacks whose maintenance ends would remove the page of the other."""
+    seen: dict[Path, str] = {}
+    for stack in stacks:
+        if stack.section.maintenance_page is None:
+            continue
+        page = (stack.section.project_directory / stack.section.maintenance_page).resolve()
+        other = seen.setdefault(page, stack.name)
+        if other != stack.name:
+            text = f"is the page of {dotted(('stacks', other))} already: give each stack its own"
+            yield (*stack.path, "maintenance_page"), text

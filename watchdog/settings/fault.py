@@ -186,7 +186,8 @@ def _allowed(raw: tuple[int | str, ...]) -> list[str]:
     annotation: Any = Settings
     for part in raw:
         annotation = _inside(annotation, part)
-    return list(getattr(annotation, "model_fields", ()))
+    fields = getattr(annotation, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
 
 
 def _inside(annotation: Any, part: int | str) -> Any:
