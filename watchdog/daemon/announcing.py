@@ -127,7 +127,7 @@ class Announcement:
             command=shown(self._command.argv),
             caller=self._terminal,
             from_fingerprint=watch.fingerprint,
-            target_release=watch.target,
+            target_release=watch.target(desk.tools.settings.stack),
             backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
             baseline=watch.baseline(),
             baseline_red=superseded.baseline_red if superseded else red,

@@ -10,10 +10,12 @@ from dataclasses import replace
 
 from watchdog.clock import timestamp
 from watchdog.daemon.desk import Desk
+from watchdog.daemon.observing import notice_files
 from watchdog.daemon.watch import Identities
 from watchdog.deploy.capture import Uncaptured, capture
+from watchdog.deploy.uncovered import as_started, started_since
 from watchdog.errors import StepFailed, Unreachable
-from watchdog.stack import ConfigFile, Container, Release
+from watchdog.stack import Release
 
 
 class Capturer:
@@ -69,8 +71,8 @@ class Capturer:
             desk.watch.release, desk.watch.uncaptured = None, found.reason
             return False
         known = await desk.tools.ledger.newest_release(desk.name, found.fingerprint)
-        if known is not None and _ran_then(known, desk.watch.containers):
-            found = replace(found, files=_as_started(known, found))
+        if known is not None:
+            found = replace(found, files=as_started(known, found, desk.watch.containers))
         if known is not None and (known.files, known.services) == (found.files, found.services):
             found = known
         else:
@@ -80,6 +82,8 @@ class Capturer:
         desk.watch.release, desk.watch.uncaptured = found, ""
         named = {service.service for service in found.services}
         desk.watch.orphans = frozenset(c.service for c in desk.watch.containers if c.service not in named)
+        if known is not None:
+            await notice_files(desk, known, found)
         return False
 
     async def _captured_before(self) -> Release | None:
@@ -87,22 +91,9 @@ class Capturer:
         desk = self._desk
         containers, now = desk.watch.containers, desk.tools.hands.clock.now()
         known = await desk.tools.ledger.newest_release(desk.name, desk.watch.fingerprint)
-        if known is None or not _ran_then(known, containers):
+        if known is None or started_since(known, containers):
             return None
         ended = {c.service: c.ended for c in containers if not c.one_off}
         services = tuple(replace(s, running=not ended[s.service]) for s in known.services)
         identity = f"{timestamp(now)}-{known.fingerprint[:8]}"
         return replace(known, id=identity, captured_at=now, services=services)
-
-
-def _ran_then(known: Release, containers: tuple[Container, ...]) -> bool:
-    """These containers ran already when it was captured, by whichever process of ours."""
-    return all(c.started_at is None or c.started_at < known.captured_at for c in containers)
-
-
-def _as_started(known: Release, found: Release) -> tuple[ConfigFile, ...]:
-    """The bytes with which the containers were started, not what lies there now; and files new to us."""
-    kept = {file.path: file for file in known.files}
-    here = {file.path for file in found.files}
-    gone = (file for file in known.files if file.path not in here)
-    return (*(kept.get(file.path, file) for file in found.files), *gone)

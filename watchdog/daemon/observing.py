@@ -13,8 +13,9 @@ from watchdog.daemon.desk import Desk
 from watchdog.daemon.judging import settling
 from watchdog.deploy.changes import changed_services, of_known_making
 from watchdog.deploy.deployment import Deployment, Kind, Phase
+from watchdog.deploy.uncovered import changed_files, started_since
 from watchdog.rollback.ledger import Record
-from watchdog.stack import Container, Health
+from watchdog.stack import Container, Health, Release
 
 Containers = tuple[Container, ...]
 
@@ -31,8 +32,7 @@ async def notice(desk: Desk, previous: Containers, now: datetime) -> None:
     if not changed:
         return
     if not previous and _long_ago(desk, changed, now):
-        await desk.take_for_granted(lost=True)
-        desk.tell("deployment_missed", services=list(changed))
+        await _missed(desk, changed)
         return
     current = watch.deployment
     if current and settling(current, watch.changed_at, desk.tools.settings.deployment, now):
@@ -43,10 +43,38 @@ async def notice(desk: Desk, previous: Containers, now: datetime) -> None:
     watch.changed_at = now
 
 
-def _long_ago(desk: Desk, changed: tuple[str, ...], now: datetime) -> bool:
+async def _missed(desk: Desk, services: tuple[str, ...]) -> None:
     """It happened while nobody looked, and its window would be over: what runs since then is left alone."""
+    await desk.take_for_granted(lost=True)
+    desk.tell("deployment_missed", services=list(services))
+
+
+def _long_ago(desk: Desk, changed: tuple[str, ...], now: datetime) -> bool:
+    """Its window would be over."""
     ended = now - desk.tools.settings.deployment.monitor
     return all(c.created_at < ended for c in desk.watch.containers if c.service in changed)
+
+
+async def notice_files(desk: Desk, known: Release, found: Release) -> None:
+    """Containers were started anew with other bytes of a mounted file: a deployment like any other.
+
+    `known` and `found` are made of the same; where the parts changed too, `notice` has opened the window.
+    """
+    watch, stack = desk.watch, desk.tools.settings.stack
+    paths = changed_files(stack, watch.containers, known, found)
+    if not paths or desk.work.ours or watch.good is None:
+        return
+    fresh = started_since(known, watch.containers)
+    now, monitor = desk.tools.hands.clock.now(), desk.tools.settings.deployment.monitor
+    if all(c.started_at and c.started_at < now - monitor for c in fresh):
+        await _missed(desk, tuple(sorted({c.service for c in fresh})))
+        return
+    current = watch.deployment
+    if current and current.open and any(c.started_at and c.started_at >= current.started_at for c in fresh):
+        return  # the window that is open judges these starts already
+    desk.tell("files_changed", files=[str(path) for path in paths])
+    await _open(desk, tuple(sorted({c.service for c in fresh})), watch.containers, now)
+    watch.changed_at = now
 
 
 async def _open(desk: Desk, changed: tuple[str, ...], previous: Containers, now: datetime) -> None:
@@ -77,7 +105,7 @@ def _deployment(desk: Desk, superseded: Deployment | None, previous: Containers,
         phase=Phase.MONITORING,
         started_at=now,
         command_ended_at=now,
-        target_release=watch.target,
+        target_release=watch.target(desk.tools.settings.stack),
         baseline={c.id: c.restart_count for c in before},
         baseline_red=superseded.baseline_red if superseded else red,
         baseline_unhealthy=superseded.baseline_unhealthy if superseded else unhealthy,

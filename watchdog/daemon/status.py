@@ -49,7 +49,7 @@ def _running(guard: Guard) -> str | None:
 def _runs_good(guard: Guard) -> bool:
     """Captured twice, one release has two IDs; what counts is what it consists of."""
     good = guard.watch.good
-    return good is not None and good.fingerprint == guard.watch.fingerprint
+    return good is not None and guard.watch.runs(good, guard.tools.settings.stack)
 
 
 async def _displaced(guard: Guard) -> list[dict[str, Any]]:

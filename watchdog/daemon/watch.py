@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from watchdog.deploy.changes import Parts
+from watchdog.deploy.changes import Parts, parts
 from watchdog.deploy.deployment import Deployment
+from watchdog.deploy.uncovered import changed_files
 from watchdog.health.check import Check, Severity
 from watchdog.health.streak import CheckState, Color
 from watchdog.health.window import Progress
-from watchdog.stack import Container, Health, Release
+from watchdog.rollback.proposal import Proposal
+from watchdog.rollback.suspension import Suspension
+from watchdog.stack import Container, Health, Release, Stack
 from watchdog.stack.release import running_fingerprint
 
+NOT_LOOKED = "not looked yet"
 Identities = frozenset[tuple[str, datetime | None, bool]]
 
 
@@ -22,7 +26,8 @@ class Watch:
 
     `known` is what is taken for granted: containers of another making are a deployment. `stopped` holds the
     IDs of containers that somebody told to stop, `brought_down` the checks that turned red by it. `looked_at`
-    is monotonic. `release` is what runs, once proven; `uncaptured` why not.
+    is monotonic. `release` is what runs, once proven; `uncaptured` why not. `proposal` is the open one, for
+    `deployment`; `suspensions` the newest of each kind, over or not.
     """
 
     checks: dict[str, CheckState]
@@ -35,16 +40,23 @@ class Watch:
     orphans: frozenset[str] = frozenset()
     brought_down: set[str] = field(default_factory=set)
     release: Release | None = None
-    uncaptured: str = "not looked yet"
+    uncaptured: str = NOT_LOOKED
     good: Release | None = None
     deployment: Deployment | None = None
     changed_at: datetime | None = None
     adopting_since: datetime | None = None
     progress: Progress = field(default_factory=Progress)
+    proposal: Proposal | None = None
+    suspensions: tuple[Suspension, ...] = ()
+
+    @property
+    def parts(self) -> Parts:
+        """What runs now is made of these, without what no file of the stack names: no release can hold it."""
+        return parts(c for c in self.containers if c.service not in self.orphans)
 
     @property
     def fingerprint(self) -> str:
-        """Of what runs now, without what no file of the stack names: a release cannot hold it either."""
+        """Of what runs now, as a release has it."""
         return running_fingerprint(c for c in self.containers if c.service not in self.orphans)
 
     @property
@@ -52,16 +64,22 @@ class Watch:
         """Containers, when they were started, and whether they ended: what a capture depends on."""
         return frozenset((c.id, c.started_at, c.ended) for c in self.containers)
 
-    @property
-    def target(self) -> str | None:
+    def target(self, stack: Stack) -> str | None:
         """The ID of the release to go back to: the last known good, as it runs now where it does.
 
         The newer capture knows which services a person has stopped since.
         """
         if self.good is None:
             return None
+        return self.release.id if self.release and self.runs(self.good, stack) else self.good.id
+
+    def runs(self, release: Release, stack: Stack) -> bool:
+        """Whether it is what runs: made of the same, and of the same bytes where those are known."""
+        if self.fingerprint != release.fingerprint:
+            return False
         current = self.release
-        return current.id if current and current.fingerprint == self.good.fingerprint else self.good.id
+        known = current is not None and current.fingerprint == release.fingerprint
+        return not (known and current and changed_files(stack, self.containers, release, current))
 
     def red(self, checks: tuple[Check, ...]) -> frozenset[str]:
         """Required checks that are red now; where nothing runs at all, none can be a surprise."""
