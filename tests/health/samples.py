@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from tests.fakes import MORNING
 from watchdog.health.check import Answer, Check, Sample, Tcp
 from watchdog.health.streak import CheckState, record
-from watchdog.health.window import View, Window
+from watchdog.health.verdict import Verdict, verdict
+from watchdog.health.window import Progress, View, Window
 from watchdog.stack import Container
+
+EVERY = 5.0
+"""Seconds between looks nobody mentions: less than what counts as a leap of the clock."""
 
 
 def after(seconds: float) -> datetime:
@@ -73,6 +78,18 @@ def announced(ended: float | None = None, code: int | None = None, **fields: Any
 
 def view(*containers: Container, **fields: Any) -> View:
     return View(containers=containers, **fields)
+
+
+def watched(window: Window, *looks: tuple[float, View], start: Progress | None = None) -> list[Verdict]:
+    """What each look led to. In between a guard that lives looks too, and finds what the last look found."""
+    progress = start or Progress()
+    found = []
+    for (seconds, look), (until, _) in pairwise((*looks, (looks[-1][0], looks[-1][1]))):
+        found.append(verdict(window, look, progress, after(seconds)))
+        progress = found[-1].progress
+        while (seconds := seconds + EVERY) < until:
+            progress = verdict(window, look, progress, after(seconds)).progress
+    return found
 
 
 def _detail(answer: Answer) -> str:

@@ -99,7 +99,9 @@ def test_what_is_no_failure_says_nothing(alive: Container) -> None:
     ("seen", "detail"),
     [
         (view(exited(0)), "backend exited with code 0"),
-        (view(exited(3, restart_policy="always")), "backend exited with code 3"),
+        (view(exited(3, restart_policy="on-failure")), "backend exited with code 3"),
+        (view(exited(3, restart_policy="always")), "backend was stopped by somebody"),
+        (view(exited(143, out_of_memory=True)), "backend was stopped by somebody"),
         (view(exited(137), killed=frozenset({"new-backend"})), "backend was stopped by somebody"),
         (view(exited(143)), "backend was stopped by somebody"),
     ],

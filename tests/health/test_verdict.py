@@ -13,10 +13,11 @@ from tests.health.samples import (
     observed,
     ok,
     view,
+    watched,
 )
 from watchdog.health.check import Answer
-from watchdog.health.verdict import Outcome, Verdict, verdict
-from watchdog.health.window import Progress, View, Window
+from watchdog.health.verdict import Outcome
+from watchdog.health.window import View, Window
 from watchdog.stack import Container, Health
 
 API = check("api")
@@ -24,24 +25,14 @@ GOOD = view(container(), checks=(answered(API, *ok(5, 10)),))
 
 
 def _outcomes(window: Window, *looks: tuple[float, View]) -> list[Outcome]:
-    """What each look led to, the progress handed on from one to the next."""
-    return [v.outcome for v in _verdicts(window, *looks)]
-
-
-def _verdicts(window: Window, *looks: tuple[float, View]) -> list[Verdict]:
-    progress = Progress()
-    found = []
-    for seconds, look in looks:
-        found.append(verdict(window, look, progress, after(seconds)))
-        progress = found[-1].progress
-    return found
+    return [found.outcome for found in watched(window, *looks)]
 
 
 def test_healthy_after_everything_was_good_for_the_whole_time() -> None:
-    verdicts = _verdicts(observed(), (10, GOOD), (39, GOOD), (40, GOOD))
+    verdicts = watched(observed(), (10, GOOD), (39, GOOD), (40, GOOD))
     assert [v.outcome for v in verdicts] == [Outcome.WAITING, Outcome.WAITING, Outcome.HEALTHY]
     assert verdicts[1].reasons == ("everything has been good for 29 s of 30 s",)
-    assert verdicts[2].progress == Progress(green_since=after(10), healthy_at=after(40))
+    assert (verdicts[2].progress.green_since, verdicts[2].progress.healthy_at) == (after(10), after(40))
 
 
 def test_a_break_begins_the_time_anew() -> None:
@@ -63,12 +54,13 @@ def test_a_restart_begins_the_time_anew() -> None:
         (view(container("web")), "backend has no container"),
         (view(container(state="restarting", restart_policy="always")), "backend is restarting"),
         (view(container(health=Health.STARTING)), "backend is starting, by its own health check"),
-        (view(exited(0)), "backend is exited"),
-        (view(container(), checks=(answered(API, *bad(5)),)), "check api fails: HTTP 500"),
+        (view(exited(0, restart_policy="on-failure", state="restarting")), "backend is restarting"),
+        (view(exited(3, restart_policy="on-failure")), "backend is exited"),
+        (view(container(), checks=(answered(API, *ok(2), *bad(3)),)), "check api fails: HTTP 500"),
     ],
 )
 def test_what_is_not_good_waits_and_fails_at_the_deadline(seen: View, reason: str) -> None:
-    early, late = _verdicts(observed(), (299, seen), (300, seen))
+    _, early, late = watched(observed(), (0, seen), (299, seen), (300, seen))
     assert (early.outcome, early.reasons[0]) == (Outcome.WAITING, reason)
     assert late.outcome is Outcome.FAILED
     assert late.reasons[:2] == ("not healthy within 5 min", reason)
@@ -93,11 +85,22 @@ def test_what_is_not_good_waits_and_fails_at_the_deadline(seen: View, reason: st
             view(exited(137), killed=frozenset({"new-backend"})),
             "backend was stopped by somebody",
         ),
+        (view(container(state="paused")), "backend was paused by somebody"),
+        (view(exited(1, restart_policy="always")), "backend was stopped by somebody"),
+        (view(exited(0)), "backend ended with code 0: whether it is done cannot be told"),
+        (
+            view(container(), checks=(answered(API, *ok(5), (9, Answer.INCONCLUSIVE)),)),
+            "check api cannot be carried out: no route",
+        ),
+        (
+            view(container(), checks=(answered(API, *bad(5)),)),  # within its start period
+            "check api fails: HTTP 500",
+        ),
         (view(), "backend has no container"),  # the stack was taken away whole
     ],
 )
 def test_what_cannot_be_told_is_neither_healthy_nor_failed(seen: View, reason: str) -> None:
-    early, late = _verdicts(observed(), (299, seen), (3000, seen))
+    _, early, late = watched(observed(), (0, seen), (299, seen), (3000, seen))
     assert (early.outcome, early.reasons) == (Outcome.WAITING, (reason,))
     assert (late.outcome, late.reasons) == (Outcome.INCONCLUSIVE, (reason,))
 
@@ -115,14 +118,14 @@ def test_nothing_to_judge_by_is_inconclusive() -> None:
 
 def test_a_running_command_is_never_healthy_and_does_not_use_up_the_deadline() -> None:
     window = announced()
-    verdicts = _verdicts(window, (10, GOOD), (3000, GOOD))
+    verdicts = watched(window, (10, GOOD), (3000, GOOD))
     assert [v.outcome for v in verdicts] == [Outcome.WAITING] * 2
     assert verdicts[1].reasons[0] == "the deployment command is still running"
     assert not window.over(after(3000))
 
 
 def test_a_failed_command_fails_at_once() -> None:
-    (found,) = _verdicts(announced(ended=5, code=1), (5, GOOD))
+    (found,) = watched(announced(ended=5, code=1), (5, GOOD))
     assert (found.outcome, found.reasons) == (
         Outcome.FAILED,
         ("the deployment command exited with code 1",),
@@ -139,12 +142,12 @@ def test_a_completed_migration_is_good_and_a_running_one_is_waited_for() -> None
     done = view(container(), exited(0, "migrate"))
     running = view(container(), container("migrate"))
     assert _outcomes(window, (10, done), (40, done)) == [Outcome.WAITING, Outcome.HEALTHY]
-    (found,) = _verdicts(window, (10, running))
+    (found,) = watched(window, (10, running))
     assert found.reasons == ("migration migrate is still running",)
 
 
 def test_a_failure_stays_one_though_its_container_is_gone() -> None:
-    verdicts = _verdicts(observed(), (3, view(exited(3))), (60, GOOD))
+    verdicts = watched(observed(), (3, view(exited(3))), (60, GOOD))
     assert [v.outcome for v in verdicts] == [Outcome.FAILED, Outcome.FAILED]
     assert verdicts[1].reasons == ("backend exited with code 3 and nothing restarts it",)
 
@@ -167,7 +170,7 @@ def test_a_check_that_was_red_before_is_not_waited_for() -> None:
 
 def test_all_containers_of_a_service_must_run() -> None:
     second: Container = container(id="new-backend-2", state="restarting", restart_policy="always")
-    (found,) = _verdicts(observed(), (10, view(container(), second)))
+    (found,) = watched(observed(), (10, view(container(), second)))
     assert found.reasons == ("backend is restarting",)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from watchdog.daemon.watch import Watch
-from watchdog.deploy.deployment import Deployment, Kind
+from watchdog.deploy.deployment import Deployment, Kind, Watched
 from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.health.verdict import Verdict, verdict
-from watchdog.health.window import Limits, View, Window
+from watchdog.health.window import Limits, Progress, View, Window
 from watchdog.settings.build import StackSettings
 from watchdog.stack.container import migrations
+
+WRITE_EVERY = timedelta(seconds=10)
+"""How much of a deadline may be forgotten by a restart of ours: that much later it is noticed."""
 
 
 def judge(watch: Watch, settings: StackSettings, now: datetime) -> Verdict:
@@ -29,6 +33,7 @@ def _window(watch: Watch, settings: StackSettings) -> Window:
         command_exit_code=deployment.exit_code,
         baseline=deployment.baseline,
         baseline_red=deployment.baseline_red,
+        baseline_unproven=deployment.baseline_unproven,
         baseline_unhealthy=deployment.baseline_unhealthy,
         expected=expected(watch, deployment),
         migrations=_migrations(watch, settings),
@@ -53,16 +58,51 @@ def _adoption(watch: Watch, settings: StackSettings, now: datetime) -> Window:
 def expected(watch: Watch, deployment: Deployment) -> frozenset[str]:
     """Services that must run: those that ran before and still are part of the stack, and the new ones.
 
-    A new one that ended with exit code 0 has done what it was for.
+    A new one that ended with exit code 0 has done what it was for. One that is gone, and that the files of
+    what runs do not name any more, was taken out on purpose.
     """
     made = [c for c in watch.containers if c.id not in deployment.baseline and not c.one_off]
     fresh = {c.service for c in made if not (c.ended and c.exit_code == 0)}
-    return frozenset(deployment.expected | fresh)
+    here = {c.service for c in watch.containers if not c.one_off}
+    named = watch.release.declared if watch.release else frozenset()
+    taken_out = deployment.expected - here - named if named else frozenset()
+    return frozenset(deployment.expected - taken_out | fresh)
+
+
+def taken_up(deployment: Deployment) -> Progress:
+    """Where a process that finds this deployment open goes on."""
+    watched = deployment.watched
+    return Progress(
+        healthy_at=deployment.healthy_at,
+        ended_at=deployment.command_ended_at,
+        clock_set=watched.clock_set,
+        waited=watched.waited,
+        present=watched.present,
+        unseen_from=watched.unseen_from,
+        unseen=watched.unseen,
+        heard_since=deployment.started_at,
+    )
+
+
+def kept(deployment: Deployment, progress: Progress) -> Deployment:
+    """The deployment with what a restart of ours must not forget: to be written where it is another one."""
+    before = deployment.watched
+    after = Watched(
+        clock_set=progress.clock_set,
+        waited=progress.waited,
+        present=progress.present,
+        unseen_from=progress.unseen_from,
+        unseen=progress.unseen,
+    )
+    grown = after.waited - before.waited
+    if timedelta(0) <= grown < WRITE_EVERY and replace(after, waited=before.waited) == before:
+        return deployment
+    return replace(deployment, watched=after)
 
 
 def over(deployment: Deployment, policy: DeploymentPolicy, now: datetime) -> bool:
     """The monitor window has passed."""
-    ended = deployment.command_ended_at
+    ended = deployment.judged_from
     return ended is not None and now - ended >= policy.monitor
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watchdog.clock import timestamp
@@ -55,7 +55,7 @@ async def capture(
         return Uncaptured(f"the files on disk name none of what runs ({strangers})")
     if _files(stack, current) != files:
         return Uncaptured("the files are being changed right now")
-    return await _release(stack, known, files, engine, now)
+    return replace(await _release(stack, known, files, engine, now), declared=frozenset(hashes))
 
 
 def _files(stack: Stack, containers: Iterable[Container]) -> tuple[ConfigFile, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watchdog.deploy.caller import Caller
@@ -36,6 +36,17 @@ OPEN = frozenset({Phase.DEPLOYING, Phase.MONITORING})
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """How far its window has come; the words are those of `health.window.Progress`, which it outlives."""
+
+    clock_set: timedelta = timedelta(0)
+    waited: timedelta = timedelta(0)
+    present: frozenset[str] = frozenset()
+    unseen_from: datetime | None = None
+    unseen: tuple[tuple[datetime, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """One change of the stack.
 
@@ -46,6 +57,8 @@ class Deployment:
         baseline: Containers that were there before it: ID to restart count.
         baseline_red, baseline_unhealthy: Required checks, and services by their own health check, that
             were bad before it already: they prove nothing about it.
+        baseline_unproven: Required checks that were neither red nor green then: they prove nothing until
+            they have been green.
         expected: Services that ran before it and must run after it.
         allowed: False for `--no-rollback`: failures are reported, nothing is rolled back.
         healthy_at: When it was first healthy for `min_healthy_time`.
@@ -67,6 +80,7 @@ class Deployment:
     backup: str | None = None
     baseline: Mapping[str, int] = field(default_factory=dict)
     baseline_red: frozenset[str] = frozenset()
+    baseline_unproven: frozenset[str] = frozenset()
     baseline_unhealthy: frozenset[str] = frozenset()
     expected: frozenset[str] = frozenset()
     allowed: bool = True
@@ -74,6 +88,13 @@ class Deployment:
     healthy_at: datetime | None = None
     ended_at: datetime | None = None
     reasons: tuple[str, ...] = ()
+    watched: Watched = Watched()
+
+    @property
+    def judged_from(self) -> datetime | None:
+        """When its command ended, by the clock of now: it may have been set since."""
+        ended = self.command_ended_at
+        return None if ended is None else ended + self.watched.clock_set
 
     @property
     def open(self) -> bool:

@@ -60,8 +60,20 @@ class CheckState:
         return self.color is Color.GREEN and self.failures == 0
 
 
+def as_of(state: CheckState, now: datetime) -> CheckState:
+    """Without the instants that lie in the future: the clock has been set back since."""
+    confirmed_at = state.confirmed_at
+    if confirmed_at is not None and confirmed_at > now:
+        confirmed_at = None
+    failed_at = tuple(at for at in state.failed_at if at <= now)
+    if (confirmed_at, failed_at) == (state.confirmed_at, state.failed_at):
+        return state
+    return replace(state, confirmed_at=confirmed_at, failed_at=failed_at)
+
+
 def record(state: CheckState, sample: Sample) -> CheckState:
     """The state after one more answer."""
+    state = as_of(state, sample.at)
     if sample.answer is Answer.INCONCLUSIVE:
         return replace(state, last=sample)
     if sample.answer is Answer.OK:

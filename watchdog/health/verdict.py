@@ -7,17 +7,18 @@ never a failure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from watchdog.health.check import Answer
-from watchdog.health.evidence import decides, from_outside, judged_from, signals
+from watchdog.health.evidence import signals
+from watchdog.health.finding import found_out, known_of
+from watchdog.health.judged import decides
+from watchdog.health.lacks import Lack, lacks
 from watchdog.health.signal import Signal
-from watchdog.health.streak import CheckState
+from watchdog.health.steady import by_todays_clock, looking, passed
 from watchdog.health.window import Progress, View, Window
-from watchdog.stack import Container, Health
 
 
 class Outcome(StrEnum):
@@ -36,19 +37,15 @@ class Verdict:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
-class _Lack:
-    """What is missing for healthy. `telling`: it speaks against the release, not merely of ignorance."""
-
-    reason: str
-    telling: bool
-
-
 def verdict(window: Window, view: View, progress: Progress, now: datetime) -> Verdict:
     """What follows from everything known at `now`."""
+    watched, before = passed(progress, now), progress
+    progress = looking(window, progress, now)
     if not view.reachable:
-        reason = "the engine does not answer: nothing can be told about the containers"
-        return Verdict(Outcome.INCONCLUSIVE, (reason,), replace(progress, green_since=None))
+        return _blind(before, progress)
+    window, view = by_todays_clock(window, view, progress, now)
+    progress = found_out(window, view, before, progress, now)
+    window, view = known_of(window, view, progress)
     seen = _merged(progress.seen, signals(window, view, now))
     if seen:
         reasons = tuple(signal.detail for signal in seen)
@@ -56,12 +53,18 @@ def verdict(window: Window, view: View, progress: Progress, now: datetime) -> Ve
     if not window.expected and not any(decides(window, state) for state in view.checks):
         reason = "there is nothing to judge by: no expected service and no required check"
         return Verdict(Outcome.INCONCLUSIVE, (reason,), progress)
-    lacks = tuple(_lacks(window, view))
-    if _migrating(window, view):  # others wait for it, for as long as it takes: no deadline ends that
-        lacks = tuple(replace(lack, telling=False) for lack in lacks)
-    if lacks:
-        return _not_yet(window, replace(progress, green_since=None), lacks, now)
+    lacking = tuple(lacks(window, view, progress))
+    if not lacking or any(lack.telling for lack in lacking):  # else it waits for something else
+        progress = replace(progress, waited=progress.waited + watched)
+    if lacking:
+        return _not_yet(window, replace(progress, green_since=None), lacking, now)
     return _good(window, view, progress, now)
+
+
+def _blind(before: Progress, progress: Progress) -> Verdict:
+    reason = "the engine does not answer: nothing can be told about the containers"
+    since = progress.unseen_from or before.looked_at or progress.looked_at
+    return Verdict(Outcome.INCONCLUSIVE, (reason,), replace(progress, green_since=None, unseen_from=since))
 
 
 def _merged(seen: Iterable[Signal], found: Iterable[Signal]) -> tuple[Signal, ...]:
@@ -73,63 +76,18 @@ def _merged(seen: Iterable[Signal], found: Iterable[Signal]) -> tuple[Signal, ..
     return tuple(merged.values())
 
 
-def _migrating(window: Window, view: View) -> bool:
-    return any(c.running and c.service in window.migrations and not c.one_off for c in view.containers)
-
-
-def _lacks(window: Window, view: View) -> Iterator[_Lack]:
-    if window.command_ended_at is None:
-        yield _Lack("the deployment command is still running", False)
-    for service in sorted(window.expected):
-        containers = [c for c in view.containers if c.service == service and not c.one_off]
-        if not containers:
-            # a stack that was taken away whole is somebody's doing; part of it is not
-            yield _Lack(f"{service} has no container", bool(view.containers))
-        for container in containers:
-            yield from _container_lacks(window, view, container)
-    for state in view.checks:
-        if decides(window, state):
-            yield from _check_lacks(window, view, state)
-
-
-def _container_lacks(window: Window, view: View, container: Container) -> Iterator[_Lack]:
-    service = container.service
-    if service in window.migrations and container.ended and container.exit_code == 0:
-        return
-    if service in window.migrations and container.running:
-        yield _Lack(f"migration {service} is still running", True)
-    elif container.ended and from_outside(window, view, container):
-        yield _Lack(f"{service} was stopped by somebody", False)
-    elif not container.running:
-        yield _Lack(f"{service} is {container.state}", True)
-    elif container.health is Health.STARTING:
-        yield _Lack(f"{service} is starting, by its own health check", True)
-    elif container.health is Health.UNHEALTHY and service not in window.baseline_unhealthy:
-        yield _Lack(f"{service} is unhealthy, by its own health check", True)
-
-
-def _check_lacks(window: Window, view: View, state: CheckState) -> Iterator[_Lack]:
-    start = judged_from(window, view, state)
-    if state.passing and start is not None and state.confirmed_since(start):
-        return
-    name = state.check.name
-    if state.failures:
-        yield _Lack(f"check {name} fails: {state.complaint or 'no detail'}", start is not None)
-    elif state.last is not None and state.last.answer is Answer.INCONCLUSIVE:
-        yield _Lack(f"check {name} cannot be carried out: {state.last.detail}", False)
-    else:
-        yield _Lack(f"check {name} has not been green since the deployment", False)
-
-
-def _not_yet(window: Window, progress: Progress, lacks: tuple[_Lack, ...], now: datetime) -> Verdict:
-    reasons = tuple(lack.reason for lack in lacks)
-    if progress.healthy_at is not None or not _deadline_over(window, now):
+def _not_yet(window: Window, progress: Progress, lacking: tuple[Lack, ...], now: datetime) -> Verdict:
+    """Failed once what speaks against the release has had all of the deadline."""
+    reasons = tuple(lack.reason for lack in lacking)
+    deadline, ended = window.limits.healthy_deadline, window.command_ended_at
+    if progress.healthy_at is not None or ended is None:
         return Verdict(Outcome.WAITING, reasons, progress)
-    minutes = window.limits.healthy_deadline.total_seconds() / 60
-    telling = tuple(lack.reason for lack in lacks if lack.telling)
-    if not telling:
-        return Verdict(Outcome.INCONCLUSIVE, reasons, progress)
-    return Verdict(Outcome.FAILED, (f"not healthy within {minutes:g} min", *telling), progress)
+    telling = tuple(lack.reason for lack in lacking if lack.telling)
+    if telling and progress.waited >= deadline:
+        minutes = deadline.total_seconds() / 60
+        return Verdict(Outcome.FAILED, (f"not healthy within {minutes:g} min", *telling), progress)
+    over = not telling and now - ended >= deadline
+    return Verdict(Outcome.INCONCLUSIVE if over else Outcome.WAITING, reasons, progress)
 
 
 def _good(window: Window, view: View, progress: Progress, now: datetime) -> Verdict:
@@ -143,11 +101,6 @@ def _good(window: Window, view: View, progress: Progress, now: datetime) -> Verd
         return Verdict(Outcome.HEALTHY, (f"everything has been good for {_seconds(lasted)}",), after)
     reason = f"everything has been good for {_seconds(lasted)} of {_seconds(wanted)}"
     return Verdict(Outcome.WAITING, (reason,), replace(progress, green_since=since))
-
-
-def _deadline_over(window: Window, now: datetime) -> bool:
-    ended = window.command_ended_at
-    return ended is not None and now - ended >= window.limits.healthy_deadline
 
 
 def _seconds(duration: timedelta) -> str:

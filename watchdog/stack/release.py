@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -51,17 +51,27 @@ class ServiceRelease:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Services sorted by name, files with the defining ones first, in the orchestrator's order."""
+    """Services sorted by name, files with the defining ones first, in the orchestrator's order.
+
+    `declared`: every service that the files name, whether or not it was ever started; empty where unknown,
+    as in a backup. The files say the same, so it makes no other release.
+    """
 
     id: str
     stack: str
     captured_at: datetime
     services: tuple[ServiceRelease, ...]
     files: tuple[ConfigFile, ...]
+    declared: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def parts(self) -> tuple[tuple[str, str, str], ...]:
+        """(service, image ID, config hash) of every service."""
+        return tuple((s.service, s.image_id, s.config_hash) for s in self.services)
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint((s.service, s.image_id, s.config_hash) for s in self.services)
+        return fingerprint(self.parts)
 
     def service(self, name: str) -> ServiceRelease | None:
         return next((s for s in self.services if s.service == name), None)

@@ -1,0 +1,51 @@
+"""What a look adds to what earlier looks of the same window found, and what of that later looks must know.
+
+Called by `verdict` before it judges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from watchdog.health.outside import remaining
+from watchdog.health.window import Progress, View, Window
+from watchdog.stack import Health
+
+
+def found_out(window: Window, view: View, before: Progress, progress: Progress, now: datetime) -> Progress:
+    """The engine answers: note what may be gone by the next look. `before`: as the last look left it."""
+    if progress.unseen_from is not None:
+        span = (min(progress.unseen_from, now), now)
+        progress = replace(progress, unseen_from=None, unseen=(*progress.unseen, span))
+    containers = remaining(view)
+    if any(container.state == "paused" for container in containers):
+        progress = replace(progress, paused_at=now)
+    if window.command_ended_at is not None:
+        present = progress.present | {container.service for container in containers}
+        progress = replace(progress, present=present)
+    return replace(progress, recovered=progress.recovered | _recovered(window, view))
+
+
+def _recovered(window: Window, view: View) -> frozenset[str]:
+    """Bad before, and good in every container that this deployment made: what follows is its own doing."""
+    return frozenset(service for service in window.baseline_unhealthy if _well(window, view, service))
+
+
+def _well(window: Window, view: View, service: str) -> bool:
+    containers = view.of(service)
+    return bool(containers) and all(
+        window.is_new(c) and c.running and c.health is Health.HEALTHY for c in containers
+    )
+
+
+def known_of(window: Window, view: View, progress: Progress) -> tuple[Window, View]:
+    """Both with what earlier looks found."""
+    window = replace(window, baseline_unhealthy=window.baseline_unhealthy - progress.recovered)
+    return window, replace(
+        view,
+        containers=remaining(view),
+        unseen=progress.unseen,
+        heard_since=progress.heard_since,
+        paused_at=progress.paused_at,
+    )

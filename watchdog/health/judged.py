@@ -1,0 +1,75 @@
+"""Which answers of a check speak about this deployment: not those about the version before it.
+
+Asked by `evidence` for what fails the deployment, and by `verdict` for what is lacking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from watchdog.health.check import Severity
+from watchdog.health.outside import at_rest
+from watchdog.health.streak import CheckState
+from watchdog.health.window import View, Window
+from watchdog.stack import Container
+
+
+def decides(window: Window, state: CheckState) -> bool:
+    """A required check that was not red before the deployment already."""
+    return state.check.severity is Severity.REQUIRED and state.check.name not in window.baseline_red
+
+
+def counts_from(window: Window, view: View, state: CheckState) -> datetime | None:
+    """From when on bad answers speak against the deployment; None: they do not.
+
+    Once it was green in this window there is no more grace. What was not green before the deployment either
+    has to become so first.
+    """
+    start = judged_from(window, view, state)
+    if start is None or not decides(window, state):
+        return None
+    if state.confirmed_since(start):
+        return start
+    unproven = state.check.name in window.baseline_unproven
+    return None if unproven else start + state.check.start_period
+
+
+def judged_from(window: Window, view: View, state: CheckState) -> datetime | None:
+    """From when on a check's answers speak about this deployment; None: not yet.
+
+    Not while the command runs, nor while a container that it asks is yet to be started (another may be
+    waiting for a migration), nor while somebody has stopped or paused one; else from that container's first
+    start, or the end of its pause.
+    """
+    if window.command_ended_at is None:
+        return None
+    start = max(window.command_ended_at, view.paused_at or window.command_ended_at)
+    for service in asked(window, state):
+        containers = view.of(service)
+        if not containers or any(c.started_at is None for c in containers):
+            return None
+        if _taken_away(window, view, containers):
+            return None
+        start = max(start, *(_first_start(c) for c in containers))
+    return start
+
+
+def _taken_away(window: Window, view: View, containers: Sequence[Container]) -> bool:
+    """Somebody stopped or paused one of them, and no other one runs in its place."""
+    resting = [at_rest(window, view, container) for container in containers]
+    return any(resting) and not any(c.running for c in containers)
+
+
+def asked(window: Window, state: CheckState) -> frozenset[str]:
+    """The services that answer a check; one that names none is answered by all of them together."""
+    if state.check.service is not None:
+        return frozenset({state.check.service}) & window.expected
+    return window.expected - window.migrations
+
+
+def _first_start(container: Container) -> datetime:
+    """A restart by the engine moves `started_at`, yet gives no new grace."""
+    if container.started_at is None or container.restart_count > 0:
+        return container.created_at
+    return container.started_at
