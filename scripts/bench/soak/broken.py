@@ -15,6 +15,7 @@ from bench.soak.scene import Scene
 
 QUIET = {"EXIT_AFTER": "0.5", "EXIT_CODE": "3", "restart": "no"}
 LOOP = {"EXIT_AFTER": "0", "EXIT_CODE": "1"}
+ELSEWHERE = "https://id.example.com/closed"
 NEVER_READY = {"READY_AFTER": "never", "healthcheck": healthcheck("1h")}
 
 
@@ -77,6 +78,13 @@ def broken_successor(s: Scene) -> None:
     s.random.choice((s.announce, s.observe))()
 
 
+def beside_a_check_that_was_red(s: Scene) -> None:
+    """One check proves nothing, since it was red before; another one tells."""
+    s.turn_red()
+    s.write({"web": {"STATUS": "500", "LOGIN": ELSEWHERE}})
+    s.announce()
+
+
 def across_a_restart_of_the_daemon(s: Scene) -> None:
     """The daemon is killed between the deployment and its failure."""
     s.write({"web": {"STATUS": "500", "STATUS_AFTER": "3"}})
@@ -135,7 +143,8 @@ BROKEN = (
     broken("red check while the container runs", deployed({"web": {"STATUS": "500"}})),
     broken("red later in the window", deployed({"web": {"STATUS": "500", "STATUS_AFTER": "2.5"}})),
     broken("200 with a bad body", deployed({"web": {"BODY": '{"status": "degraded"}'}})),
-    broken("redirect to the wrong place", deployed({"web": {"LOGIN": "https://id.example.com/closed"}})),
+    broken("redirect to the wrong place", deployed({"web": {"LOGIN": ELSEWHERE}})),
+    broken("beside a check that was red before", beside_a_check_that_was_red),
     broken("store not reachable", deployed({"web": {"STORE": "wroker:9000"}})),
     broken("never listens", deployed({"web": {"LISTEN_AFTER": "3600"}})),
     broken("answers too late", deployed({"web": {"ANSWER_AFTER": "4"}})),

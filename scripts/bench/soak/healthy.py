@@ -7,10 +7,8 @@ import re
 from bench.soak import in_the_window as window
 from bench.soak.ending import End
 from bench.soak.kind import DEMO_ONLY, EITHER, QUICK, WITH_MIGRATION, Kind
-from bench.soak.product import CHECKED, PATIENT, PLAIN, SCALED
+from bench.soak.product import CHECKED, PATIENT, PLAIN, SCALED, healthcheck
 from bench.soak.scene import Scene
-
-TURNS_RED_SECONDS = 8.0
 
 
 def announced(s: Scene) -> None:
@@ -73,15 +71,17 @@ def flapping_wanted_check(s: Scene) -> None:
 
 def required_check_red_before(s: Scene) -> None:
     """Red before the deployment already, and all through it: that proves nothing about it."""
-    s.behave(for_=60, status=500)
-    s.house.wait(lambda: _red(s), TURNS_RED_SECONDS, "the check to turn red before the deployment")
+    s.turn_red()
     s.write({"web": {"STATUS": "500"}})
     s.announce()
 
 
-def _red(s: Scene) -> bool:
-    changes = [e["state"] for e in s.events if e.kind == "check_changed" and e["check"] == "health"]
-    return changes[-1:] == ["red"]
+def unhealthy_before(s: Scene) -> None:
+    """The same by the service's own HEALTHCHECK."""
+    s.run("docker", "exec", s.container("worker"), "rm", "/tmp/ready")
+    s.until_unhealthy("worker")
+    s.write({"worker": {"READY_AFTER": "never", "healthcheck": healthcheck("1s")}})
+    s.announce()
 
 
 def down_and_up(s: Scene) -> None:
@@ -130,10 +130,10 @@ def nothing_to_do(s: Scene) -> None:
 
 def rebuilt_tag(s: Scene) -> None:
     """No file changes: the tag names another image now."""
-    s.product.build("b")
+    s.build("b")
     s.random.choice((s.announce, s.observe))()
     s.until_over()
-    s.product.build("a")
+    s.build("a")
 
 
 def changed_configuration(s: Scene) -> None:
@@ -211,6 +211,7 @@ HEALTHY = (
     Kind("one of several restarted", window.one_of_several_restarts, (SCALED,)),
     Kind("flapping wanted check", flapping_wanted_check),
     Kind("required check red before", required_check_red_before),
+    Kind("unhealthy before", unhealthy_before, (CHECKED,), cost=2),
     Kind("down and up, announced", down_and_up),
     Kind("down and up, observed", down_and_up_unannounced),
     Kind("superseded by an announced one", superseded, cost=2),

@@ -52,10 +52,15 @@ class House:
         self._reader.start()
         self._start()
 
+    @property
+    def closed(self) -> bool:
+        return self._over.is_set()
+
     def close(self) -> None:
+        """Whoever waits for something is told that it will not come."""
+        self._over.set()
         if self._process is not None:
             end(self._process)
-        self._over.set()
 
     def configure(self) -> None:
         """JSON is YAML. Written anew as it was: what SIGHUP reads is valid."""
@@ -105,8 +110,8 @@ class House:
         deadline = time.monotonic() + seconds
         while not over():
             process = self._process
-            if process is not None and (code := process.poll()) not in (None, -signal.SIGKILL):
-                raise Stuck(f"the daemon ended with exit code {code}")
+            if self.closed or (process is not None and process.poll() not in (None, -signal.SIGKILL)):
+                raise Stuck("the daemon has ended")
             if time.monotonic() > deadline:
                 raise Stuck(f"waited {seconds:.0f} s in vain for {what}")
             time.sleep(poll_seconds)

@@ -17,7 +17,8 @@ from bench.soak.kind import Kind
 from bench.soak.plan import Round
 from bench.soak.scene import Scene
 
-REST_SECONDS = 12.0
+REST_SECONDS = 35.0
+"""More than between two looks of the daemon that nothing asked for."""
 ASK_SECONDS = 0.4
 """Each `status` asks the engine, too."""
 RED_MAY_BE = "flap"
@@ -42,19 +43,25 @@ class Result:
 
 def play(scene: Scene, rounds: Iterable[Round], tell: Callable[[Result], None]) -> None:
     """All of them, one after the other; a repair in between is a deployment like any other, and told."""
+    end = End.GOOD
     for one in rounds:
-        if (repaired := _rest(scene)) is not None:
+        if scene.house.closed:
+            return
+        if (repaired := _rest(scene, end)) is not None:
             tell(repaired)
-        tell(_play(scene, one))
+        result = _play(scene, one)
+        tell(result)
+        end = result.ending.end
 
 
-def _rest(scene: Scene) -> Result | None:
+def _rest(scene: Scene, end: End) -> Result | None:
     """A good release runs, all is green, nothing is open: by itself, or by a repair whose result it is.
 
     The shop is repaired as a person would do it: by a rollback, which brings back its data, too.
     """
-    scene.product.sweep()
-    if _rests_within(scene, REST_SECONDS):
+    with scene.traffic.shared():
+        scene.product.sweep()
+    if end is not End.CAUGHT and _rests_within(scene, REST_SECONDS):
         return None
     if scene.shop is not None:
         scene.run(*argv(scene.house.place, "rollback", "--stack", scene.name, "--yes"))
@@ -62,9 +69,9 @@ def _rest(scene: Scene) -> Result | None:
             return None
     result = _play(scene, Round(0, Kind("repair", _repair), "repair"))
     if not _rests_within(scene, REST_SECONDS):
-        scene.product.down()
+        scene.compose("down")
         scene.compose("up", "--detach")
-        _rests_within(scene, REST_SECONDS * 2)
+        _rests_within(scene, REST_SECONDS)
     return result
 
 

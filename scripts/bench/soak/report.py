@@ -52,7 +52,9 @@ class Report:
         events = scene.house.events(scene.name, result.begin - BEFORE_SECONDS)
         lines = [f"{event.at - result.begin:+8.2f} {event.kind} {_facts(event.facts)}" for event in events]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join([_line(result), "", *lines, "", scene.product.states()]))
+        with scene.traffic.shared():
+            states = scene.product.states()
+        path.write_text("\n".join([_line(result), "", *lines, "", states]))
         self.console.print(f"[bold red]WRONG[/] {self._place(result)} {_line(result)}")
         self.console.print(f"      {escape(result.ending.told)}")
         for line in [line for line in lines if "check_changed" not in line][-SHOWN_LINES:]:

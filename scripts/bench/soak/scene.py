@@ -24,6 +24,7 @@ from bench.soak.traffic import Traffic
 NOTICED_SECONDS = 20.0
 COMMAND_SECONDS = 90.0
 END_SECONDS = 100.0
+LOOK_SECONDS = 0.4
 LOG_SECONDS = 8.0
 """As a rule the log tells the end; now and then the ledger is asked."""
 
@@ -57,6 +58,11 @@ class Scene:
         """The next release on disk."""
         self.release += 1
         self.product.write(self.release, edits or {})
+
+    def build(self, build: str) -> None:
+        """Have the tag name another image."""
+        with self.traffic.shared():
+            self.product.build(build)
 
     def up(self, *words: str) -> list[str]:
         return ["docker", "compose", "--file", str(self.product.file), "up", "--detach", *words]
@@ -125,6 +131,25 @@ class Scene:
         query = "&".join(f"{key.rstrip('_')}={value}" for key, value in how.items())
         with urllib.request.urlopen(f"http://127.0.0.1:{self.product.port}/behave?{query}", timeout=5):
             """It has heard."""
+
+    def turn_red(self) -> None:
+        """Make the health endpoint of what runs bad for a minute, and wait until the daemon calls it red."""
+        self.behave(for_=60, status=500)
+
+        def red() -> bool:
+            changes = (e for e in self.events if e.kind == "check_changed" and e["check"] == "health")
+            return [e["state"] for e in changes][-1:] == ["red"]
+
+        self.house.wait(red, NOTICED_SECONDS, "the check to turn red")
+
+    def until_unhealthy(self, service: str) -> None:
+        """As the daemon sees it, by the service's own HEALTHCHECK."""
+
+        def seen() -> bool:
+            found = (self.house.status(self.name) or {"services": []})["services"]
+            return any(one["health"] == "unhealthy" for one in found if one["service"] == service)
+
+        self.house.wait(seen, NOTICED_SECONDS, f"{service} to be unhealthy", LOOK_SECONDS)
 
     def healthy(self) -> None:
         """Until the newest deployment is called healthy, or has ended."""

@@ -66,11 +66,15 @@ def _wanted(kinds: Sequence[Kind], only: tuple[str, ...], engine: bool) -> list[
 
 
 def _play_all(stage: Stage, hands: dict[str, list[Round]], report: Report) -> None:
-    """A thread for each stack; a fault of the soak's own ends it once the others have played."""
+    """A thread for each stack; a fault of the soak's own ends it for all."""
     with ThreadPoolExecutor(len(stage.scenes)) as pool:
         playing = [
             pool.submit(play, scene, hands.get(scene.name, []), partial(report.take, scene))
             for scene in stage.scenes
         ]
-    for played in playing:
-        played.result()
+        try:
+            for played in playing:
+                played.result()
+        except BaseException:  # Ctrl-C, too: the others are not to play on
+            stage.house.close()
+            raise

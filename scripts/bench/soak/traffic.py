@@ -8,18 +8,21 @@ from contextlib import contextmanager
 
 
 class Traffic:
-    """A lock with two doors. Whoever wants to be alone goes before those who come later."""
+    """A lock with two doors. Whoever wants to be alone goes before those who come later.
+
+    `wanted_alone`: how many want to be, or are.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._inside = 0
-        self._alone = 0
+        self.wanted_alone = 0
 
     @contextmanager
     def shared(self) -> Iterator[None]:
         """A command runs that must not be cut: not what is soaked here."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._alone)
+            self._changed.wait_for(lambda: not self.wanted_alone)
             self._inside += 1
         try:
             yield
@@ -32,7 +35,7 @@ class Traffic:
     def alone(self) -> Iterator[None]:
         """No command runs, while the windows of all stacks go on."""
         with self._changed:
-            self._alone += 1
+            self.wanted_alone += 1
             self._changed.wait_for(lambda: not self._inside)
             self._inside += 1
         try:
@@ -40,5 +43,5 @@ class Traffic:
         finally:
             with self._changed:
                 self._inside -= 1
-                self._alone -= 1
+                self.wanted_alone -= 1
                 self._changed.notify_all()
