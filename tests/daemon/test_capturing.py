@@ -85,12 +85,23 @@ async def test_a_start_seen_while_a_capture_is_being_noted_is_captured_too(
     assert content(guard.watch.release, "site.conf") == b"two"
 
 
-async def test_what_was_edited_but_not_deployed_disarms_once_containers_start_again(
+async def test_what_was_edited_but_not_deployed_stays_captured_although_a_container_starts_again(
     house: House, guard: Guard
 ) -> None:
+    old = house.compose.read_bytes()
     house.edit("2")
+    (house.srv / "site.conf").write_text("two")
     house.clock.tick(house.deployment.min_healthy_time)
     house.engine.change("backend-1", started_at=house.clock.now())
+    await house.live(guard, 5)
+    assert content(guard.watch.release, "compose.yml") == old
+    assert content(guard.watch.release, "site.conf") == b"two", "it was started with these"
+
+
+async def test_what_was_edited_before_anybody_looked_disarms(house: House) -> None:
+    await house.deploy("1")
+    house.edit("2")
+    guard = await house.on_guard()
     await house.live(guard, 5)
     assert guard.watch.release is None
     assert "backend would be changed by the next 'up'" in guard.watch.uncaptured

@@ -79,10 +79,9 @@ async def test_the_end_of_a_window_and_the_new_target_are_one_transaction(house:
 
 async def test_a_release_that_cannot_be_captured_when_its_window_ends_is_no_target_yet(house: House) -> None:
     """And neither is the one before it: nobody wants to go back two versions."""
-    guard = await deployed(house)
+    guard = await house.adopted()
+    await house.deploy("2")
     house.edit("3")
-    for container in await house.containers():
-        house.engine.change(container.id, started_at=house.clock.now() + timedelta(seconds=1))
     await house.live(guard, 660)
     assert (await house.newest_deployment()).phase is Phase.GOOD
     assert guard.watch.good is None

@@ -12,7 +12,9 @@ from watchdog.alert.alert import Level, alert
 from watchdog.backup.backup import Backup
 from watchdog.clock import timestamp
 from watchdog.daemon.arming import why_unarmed
+from watchdog.daemon.before import baselines
 from watchdog.daemon.desk import Desk
+from watchdog.daemon.judging import taken_up
 from watchdog.daemon.looking import Looker
 from watchdog.daemon.preparing import Preparer
 from watchdog.daemon.reacting import schema_changed
@@ -115,7 +117,7 @@ class Announcement:
     async def _open(self, backup: Backup | None) -> Deployment:
         desk, watch = self._desk, self._desk.watch
         now = desk.tools.hands.clock.now()
-        superseded, red = watch.deployment, watch.baseline_red(desk.tools.settings.checks)
+        superseded = watch.deployment
         self._superseded, self._backup = superseded, backup
         self._ran = frozenset(c.id for c in watch.containers if c.running)
         deployment = Deployment(
@@ -130,8 +132,7 @@ class Announcement:
             target_release=watch.target(desk.tools.settings.stack),
             backup=backup.timestamp if backup and _is_of(backup, watch.good) else None,
             baseline=watch.baseline(),
-            baseline_red=superseded.baseline_red if superseded else red,
-            baseline_unhealthy=superseded.baseline_unhealthy if superseded else watch.unhealthy(),
+            **baselines(desk, watch.containers, superseded, now),
             expected=superseded.expected if superseded else watch.running_services(),
             allowed=self._allowed,
         )
@@ -182,10 +183,7 @@ class Announcement:
         text = f"{why}\n{NOTHING_CHANGED}"
         told = alert(desk.name, Level.WARNING, "deployment command failed", text, now)
         await desk.take_for_granted(ended, told, *([before] if before else []))
-        desk.watch.deployment, desk.watch.progress = (
-            before,
-            Progress(healthy_at=before.healthy_at if before else None),
-        )
+        desk.watch.deployment, desk.watch.progress = before, taken_up(before) if before else Progress()
         self._desk.work.announced = False
         self._preparer.tidy(gone=self._backup.timestamp if self._backup else "")
         desk.tools.outbox.wake()

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from watchdog.clock import timestamp
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.observing import notice_files
 from watchdog.daemon.watch import Identities
-from watchdog.deploy.capture import Uncaptured, capture
-from watchdog.deploy.uncovered import as_started, started_since
+from watchdog.deploy.capture import Uncaptured, capture, captured_before
+from watchdog.deploy.uncovered import as_started
 from watchdog.errors import StepFailed, Unreachable
 from watchdog.stack import Release
 
@@ -91,9 +90,4 @@ class Capturer:
         desk = self._desk
         containers, now = desk.watch.containers, desk.tools.hands.clock.now()
         known = await desk.tools.ledger.newest_release(desk.name, desk.watch.fingerprint)
-        if known is None or started_since(known, containers):
-            return None
-        ended = {c.service: c.ended for c in containers if not c.one_off}
-        services = tuple(replace(s, running=not ended[s.service]) for s in known.services)
-        identity = f"{timestamp(now)}-{known.fingerprint[:8]}"
-        return replace(known, id=identity, captured_at=now, services=services)
+        return captured_before(desk.tools.settings.stack, known, containers, now) if known else None

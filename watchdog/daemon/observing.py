@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchdog.clock import timestamp
+from watchdog.daemon.before import baselines
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.judging import settling
 from watchdog.deploy.changes import changed_services, of_known_making
 from watchdog.deploy.deployment import Deployment, Kind, Phase
 from watchdog.deploy.uncovered import changed_files, started_since
 from watchdog.rollback.ledger import Record
-from watchdog.stack import Container, Health, Release
+from watchdog.stack import Container, Release
 
 Containers = tuple[Container, ...]
 
@@ -96,8 +97,6 @@ def _deployment(desk: Desk, superseded: Deployment | None, previous: Containers,
     watch = desk.watch
     before = [c for c in previous or watch.containers if of_known_making(watch.known, c)]
     ran = frozenset(c.service for c in before if c.running and not c.one_off)
-    red, bad = watch.baseline_red(desk.tools.settings.checks), Health.UNHEALTHY
-    unhealthy = frozenset(c.service for c in before if c.health is bad)
     return Deployment(
         id=f"{timestamp(now)}-{desk.name}",
         stack=desk.name,
@@ -107,7 +106,6 @@ def _deployment(desk: Desk, superseded: Deployment | None, previous: Containers,
         command_ended_at=now,
         target_release=watch.target(desk.tools.settings.stack),
         baseline={c.id: c.restart_count for c in before},
-        baseline_red=superseded.baseline_red if superseded else red,
-        baseline_unhealthy=superseded.baseline_unhealthy if superseded else unhealthy,
+        **baselines(desk, before, superseded, now),
         expected=superseded.expected if superseded else ran,
     )

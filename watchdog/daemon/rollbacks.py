@@ -102,6 +102,7 @@ class Rollbacks:
             self._aftercare.soon()
         finally:
             desk.work.rolling_back = False
+        await desk.ask(self._looker.look)  # what came back is captured at once
         return operation
 
     def _step(self, record: StepRecord) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from watchdog.clock import timestamp
 from watchdog.deploy.files import defining_files, read
+from watchdog.deploy.uncovered import started_since
 from watchdog.stack import ConfigFile, Container, Engine, Orchestrator, Release, ServiceRelease, Stack
 from watchdog.stack.release import fingerprint
 
@@ -56,6 +57,32 @@ async def capture(
     if _files(stack, current) != files:
         return Uncaptured("the files are being changed right now")
     return replace(await _release(stack, known, files, engine, now), declared=frozenset(hashes))
+
+
+def captured_before(stack: Stack, known: Release, containers: Sequence[Container], now: datetime) -> Release:
+    """What was proven while its files lay there, as it runs now: by now the disk may hold the next release.
+
+    The containers are made of the same, so what their config hashes cover is the same. Only what no hash
+    covers is read again, where a container was started since.
+    """
+    fresh = started_since(known, containers)
+    anew = {path for container in fresh for path in container.mounted_files}
+    anew |= set(stack.config_files) if fresh else set()
+    ended = {c.service: c.ended for c in containers if not c.one_off}
+    return replace(
+        known,
+        id=f"{timestamp(now)}-{known.fingerprint[:8]}",
+        captured_at=now,
+        services=tuple(replace(s, running=not ended[s.service]) for s in known.services),
+        files=tuple(_again(file) if file.path in anew else file for file in known.files),
+    )
+
+
+def _again(file: ConfigFile) -> ConfigFile:
+    try:
+        return read(file.path)
+    except OSError:
+        return file
 
 
 def _files(stack: Stack, containers: Iterable[Container]) -> tuple[ConfigFile, ...]:

@@ -1,0 +1,38 @@
+"""What was not in order before a deployment began: gathered once, when it is opened (`health.baseline`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypedDict
+
+from watchdog.daemon.desk import Desk
+from watchdog.deploy.deployment import Deployment
+from watchdog.health.baseline import broken, disturbed, inherited, unproven
+from watchdog.stack import Container
+
+
+class Baselines(TypedDict):
+    """Fields of a `Deployment`."""
+
+    baseline_red: frozenset[str]
+    baseline_unproven: frozenset[str]
+    baseline_unhealthy: frozenset[str]
+
+
+def baselines(
+    desk: Desk, before: Sequence[Container], superseded: Deployment | None, now: datetime
+) -> Baselines:
+    """`before`: the containers as they were. What a superseded deployment broke is no excuse for the next."""
+    watch, settings = desk.watch, desk.tools.settings
+    services = {service for service, _, _ in watch.known}
+    red = watch.baseline_red(settings.checks)
+    unsure = unproven(watch.checks.values(), disturbed(services, before, watch.stopped))
+    bad = broken(before, now, settings.deployment.monitor)
+    if superseded is None:
+        return Baselines(baseline_red=red, baseline_unproven=unsure, baseline_unhealthy=bad)
+    return Baselines(
+        baseline_red=inherited(superseded.baseline_red, red),
+        baseline_unproven=inherited(superseded.baseline_unproven, unsure),
+        baseline_unhealthy=inherited(superseded.baseline_unhealthy, bad),
+    )
