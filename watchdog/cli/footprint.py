@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import warnings
 
 M_ARENA_MAX = -8
 """mallopt(3). One arena is enough for threads that mostly wait; glibc's default keeps one for each: 3 MiB."""
-UNWANTED = ("rich", "sniffio")
-"""structlog imports rich where it is installed, and draws nothing with it here: 5 MiB. httpcore asks sniffio
-for each lock whether it runs under trio; where it is not installed, the search was a third of a request.
+UNWANTED = ("rich", "pygments", "charset_normalizer", "sniffio")
+"""What libraries import where it is installed, and the daemon never uses. structlog and httpx draw with rich and
+pygments (5 and 1 MiB); requests guesses an encoding where dockerd names none (3 MiB). httpcore asks sniffio
+for each of its locks whether it runs under trio: where it is not installed, the search was a third of a request.
 """
 
 
 def stay_small() -> None:
-    """Nothing of it can be imported from here on, and glibc keeps one arena."""
+    """Nothing unwanted can be imported from here on, and glibc keeps one arena."""
     for name in UNWANTED:
         sys.modules[name] = None  # type: ignore[assignment]
+    warnings.filterwarnings("ignore", "Unable to find acceptable character detection")  # by requests
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
