@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from demo.versions import BREAKAGES
@@ -111,7 +112,7 @@ def demo(breakage: str) -> Callable[[Scene], None]:
 
     def act(s: Scene) -> None:
         assert s.shop is not None
-        s.shop.write_version(breakage)
+        s.pending = partial(s.shop.write_version, breakage)
         s.announce()
 
     return act
@@ -134,7 +135,7 @@ BROKEN = (
     broken("exit that nothing restarts", deployed(unseen(QUIET)), (PLAIN, MIGRATING, CHECKED)),
     broken("late exit that nothing restarts", deployed(unseen({**QUIET, "EXIT_AFTER": "2.5"}))),
     broken("retries of on-failure used up", deployed(unseen({**LOOP, "restart": "on-failure:1"}))),
-    broken("out of memory", deployed(unseen({"EAT_AFTER": "0.5", "mem_limit": "48m"}))),
+    broken("out of memory", deployed(unseen({"EAT_AFTER": "0", "mem_limit": "48m"}))),
     broken("command not found by the engine", announced({"worker": {"entrypoint": ["/not/there"]}})),
     broken("command not found by the shell", deployed(unseen({"entrypoint": ["sh", "-c", "exit 127"]}))),
     broken("command not executable", deployed(unseen({"entrypoint": ["sh", "-c", "exit 126"]}))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from bench.soak import in_the_window as window
 from bench.soak.ending import End
@@ -183,8 +184,8 @@ def mistyped(s: Scene) -> None:
 def shop_reworded(s: Scene) -> None:
     """A backup, a migration that finds nothing to do, and another environment."""
     s.release += 1
-    text = s.product.file.read_text()
-    s.product.file.write_text(re.sub(r"LOG_FORMAT: \S+", f"LOG_FORMAT: plain{s.release}", text))
+    text = re.sub(r"LOG_FORMAT: \S+", f"LOG_FORMAT: plain{s.release}", s.product.file.read_text())
+    s.pending = partial(s.product.file.write_text, text)
     s.random.choice((s.announce, s.observe))()
 
 

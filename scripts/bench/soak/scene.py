@@ -6,10 +6,12 @@ import random
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from demo.daemon import argv
 from demo.shop import Shop
@@ -33,7 +35,8 @@ LOG_SECONDS = 8.0
 class Scene:
     """`begin`: of the present round, in seconds since the epoch. `random` is the round's own.
 
-    `taken_port`: one that somebody else listens on. `shop`: where the demo's is the product.
+    `pending` changes the files on disk, once the next command is due. `taken_port`: one that somebody else
+    listens on. `shop`: where the demo's is the product.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Scene:
     random: random.Random = field(default_factory=random.Random)
     begin: float = 0.0
     release: int = 0
+    pending: Callable[[], object] | None = None
     deploying: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -55,9 +59,18 @@ class Scene:
         return self.house.events(self.name, self.begin)
 
     def write(self, edits: Edits | None = None) -> None:
-        """The next release on disk."""
+        """The next release on disk, right before the next command."""
         self.release += 1
-        self.product.write(self.release, edits or {})
+        self.pending = partial(self.product.write, self.release, edits or {})
+
+    @contextmanager
+    def _commanding(self) -> Iterator[BinaryIO]:
+        """The log that commands write to. Nobody ends the daemon between new files and their command."""
+        with self.traffic.shared(), self.log.open("ab") as log:
+            if self.pending is not None:
+                self.pending()
+                self.pending = None
+            yield log
 
     def build(self, build: str) -> None:
         """Have the tag name another image."""
@@ -77,7 +90,7 @@ class Scene:
         """With its command, which may still run in the block; ends once it has ended."""
         before = len([e for e in self.events if e.kind == "command_ended"])
         deploy = ("deploy", "--stack", self.name, *options, "--", *(words or self.up()))
-        with self.traffic.shared(), self.log.open("ab") as log:
+        with self._commanding() as log:
             process = subprocess.Popen(
                 argv(self.house.place, *deploy),
                 stdin=subprocess.DEVNULL,
@@ -101,23 +114,22 @@ class Scene:
     def observe(self, *words: str) -> None:
         """`docker compose up`, which nobody announces; until it has been noticed."""
         before = len(opened(self.events))
-        with self.traffic.shared():
-            self._run(words or tuple(self.up()))
+        with self._commanding() as log:
+            self._run(words or tuple(self.up()), log)
             what = "the notice of an unannounced deployment"
             self.house.wait(lambda: len(opened(self.events)) > before, NOTICED_SECONDS, what)
 
     def run(self, *words: str) -> None:
         """A command of a person's, whatever it ends with."""
-        with self.traffic.shared():
-            self._run(words)
+        with self._commanding() as log:
+            self._run(words, log)
 
-    def _run(self, words: Sequence[str]) -> None:
-        with self.log.open("ab") as log:
-            log.write(f"$ {' '.join(words)}\n".encode())
-            log.flush()
-            subprocess.run(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=COMMAND_SECONDS, check=False
-            )
+    def _run(self, words: Sequence[str], log: BinaryIO) -> None:
+        log.write(f"$ {' '.join(words)}\n".encode())
+        log.flush()
+        subprocess.run(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=COMMAND_SECONDS, check=False
+        )
 
     def compose(self, *words: str) -> None:
         self.run("docker", "compose", "--file", str(self.product.file), *words)
