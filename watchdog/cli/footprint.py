@@ -12,9 +12,10 @@ import warnings
 M_ARENA_MAX = -8
 """mallopt(3). One arena is enough for threads that mostly wait; glibc's default keeps one for each: 3 MiB."""
 UNWANTED = ("rich", "pygments", "charset_normalizer", "sniffio")
-"""What libraries import where it is installed, and the daemon never uses. structlog and httpx draw with rich and
-pygments (5 and 1 MiB); requests guesses an encoding where dockerd names none (3 MiB). httpcore asks sniffio
-for each of its locks whether it runs under trio: where it is not installed, the search was a third of a request.
+"""What libraries import where it is there, and the daemon never needs: structlog and httpx draw with rich
+and pygments (5 and 1 MiB), requests guesses encodings that dockerd does not name (3 MiB). httpcore asks
+sniffio for each lock whether it runs under trio: where that is not installed, the search was a third of a
+request.
 """
 
 
