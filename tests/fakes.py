@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from watchdog.clock import Clock
+from watchdog.clock import Clock, Uptime
 from watchdog.errors import StepFailed, Unreachable
 from watchdog.health.check import Answer, Check, Sample
-from watchdog.stack import Container, Event, Stack
+from watchdog.stack import Container, Event, Health, Stack
+from watchdog.stack.ports import AS_DECLARED
 
 MORNING = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 """Where a `FakeClock` starts unless told otherwise."""
@@ -34,6 +35,9 @@ class FakeClock:
 
     def monotonic(self) -> float:
         return self._monotonic
+
+    def uptime(self) -> Uptime:
+        return Uptime("boot", self._monotonic)
 
     async def sleep(self, duration: timedelta) -> None:
         seconds = duration.total_seconds()
@@ -81,7 +85,7 @@ async def settle(rounds: int = 20) -> None:
 class FakeEngine:
     """Containers and images in dictionaries. Set `unreachable` and every verb raises `Unreachable`.
 
-    `calls` lists what was asked to change, as tuples: ("stop", name, …), ("start", name, …),
+    `calls` lists what was asked to change, as tuples: ("stop", name, …), ("start", name, …), ("restart", id),
     ("set_restart_policy", id, policy, retries), ("tag", image_id, reference), ("pull", digest),
     ("execute", id, argument, …). `commands`: argv to exit code, None for one that does not end.
     """
@@ -139,6 +143,13 @@ class FakeEngine:
                 self.change(
                     container.id, state="running", exit_code=0, finished_at=None, started_at=self._clock.now()
                 )
+
+    async def restart(self, container: str) -> None:
+        self._act("restart", container)
+        for one in [c for p in self.projects.values() for c in p if c.id == container]:
+            health = Health.NONE if one.health is Health.NONE else Health.STARTING
+            self.change(container, health=health, state="running", exit_code=0, restart_count=0)
+            self.change(container, started_at=self._clock.now())
 
     async def set_restart_policy(self, container: str, policy: str, retries: int = 0) -> None:
         self._act("set_restart_policy", container, policy, retries)
@@ -216,7 +227,13 @@ class FakeOrchestrator:
         self.calls.append(("parse", stack.name, directory))
         self._obey()
 
-    async def up(self, stack: Stack, services: Sequence[str], timeout: timedelta) -> None:
+    async def up(
+        self,
+        stack: Stack,
+        services: Sequence[str],
+        timeout: timedelta,
+        replicas: Mapping[str, int] = AS_DECLARED,
+    ) -> None:
         self.calls.append(("up", stack.name, *services))
         self._obey()
         if self.engine is not None:

@@ -42,6 +42,15 @@ def test_brings_services_up_from_local_images_only() -> None:
     ]
 
 
+def test_brings_as_many_containers_up_as_are_asked_for() -> None:
+    assert up_argv(SHOP, ["backend"], {"backend": 3})[-4:] == [
+        "--no-build",
+        "--scale",
+        "backend=3",
+        "backend",
+    ]
+
+
 def test_parses_copies_against_the_original_project_directory(tmp_path: Path) -> None:
     assert parse_argv(SHOP, tmp_path) == [
         *("docker", "compose", "--project-name", "shop-prod", "--project-directory", "/opt/shop"),

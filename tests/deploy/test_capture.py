@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +35,11 @@ class Project:
 
     async def up(self) -> None:
         await self.orchestrator.up(self.stack, (), timedelta(0))
+
+    async def again(self, service: str, **changes: Any) -> None:
+        """A second container of a service, made of the same but for `changes`."""
+        first = next(c for c in await self.engine.containers("shop") if c.service == service)
+        self.engine.put("shop", replace(first, **{"id": f"{first.id}-again", **changes}))
 
     async def captured(self) -> Release | Uncaptured:
         containers = await self.engine.containers("shop")
@@ -111,6 +118,17 @@ async def test_files_that_change_meanwhile_are_not_captured(project: Project, tm
     project.orchestrator = orchestrator
     assert await project.refusal() == "the files are being changed right now"
     assert isinstance(await project.captured(), Release)
+
+
+async def test_a_service_of_several_containers_is_captured_with_their_number(project: Project) -> None:
+    await project.again("web")
+    release = await project.release()
+    assert {s.service: s.replicas for s in release.services} == {"backend": 1, "web": 2}
+
+
+async def test_a_service_in_the_middle_of_its_replacement_is_not_captured(project: Project) -> None:
+    await project.again("web", image_id="sha256:other")
+    assert await project.refusal() == ("containers of different making run for web: it is being replaced")
 
 
 async def test_mounted_files_belong_to_the_release_unless_they_are_data(

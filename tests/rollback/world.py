@@ -7,7 +7,7 @@ Everything outside is reached through `touch`, which a test replaces to watch, t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from watchdog.rollback.operation import Operation, StepRecord
 from watchdog.rollback.run import Hands
 from watchdog.rollback.target import Target
 from watchdog.stack import Container, Database, Release, Stack
+from watchdog.stack.ports import AS_DECLARED
 
 TICK = timedelta(milliseconds=100)
 Touch = Callable[[str], Awaitable[None]]
@@ -84,9 +85,15 @@ class WatchedOrchestrator(FileOrchestrator):
             stack = replace(stack, directory=env_file.parent)
         return dict(await super().config_hashes(stack))
 
-    async def up(self, stack: Stack, services: Sequence[str], timeout: timedelta) -> None:
+    async def up(
+        self,
+        stack: Stack,
+        services: Sequence[str],
+        timeout: timedelta,
+        replicas: Mapping[str, int] = AS_DECLARED,
+    ) -> None:
         await self.touch("up")
-        await super().up(stack, services, timeout)
+        await super().up(stack, services, timeout, replicas)
 
 
 class WatchedProber(ScriptedProber):

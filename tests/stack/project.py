@@ -21,6 +21,7 @@ from tests.fakes import FakeEngine
 from tests.stack.samples import container
 from watchdog.errors import StepFailed
 from watchdog.stack import Stack
+from watchdog.stack.ports import AS_DECLARED
 
 
 class FileOrchestrator:
@@ -40,8 +41,14 @@ class FileOrchestrator:
     async def parse(self, stack: Stack, directory: Path) -> None:
         _services(directory / file.relative_to("/") for file in stack.files)
 
-    async def up(self, stack: Stack, services: Sequence[str], timeout: timedelta) -> None:
-        self.calls.append(("up", *services))
+    async def up(
+        self,
+        stack: Stack,
+        services: Sequence[str],
+        timeout: timedelta,
+        replicas: Mapping[str, int] = AS_DECLARED,
+    ) -> None:
+        self.calls.append(("up", *services, *(f"{name}={n}" for name, n in replicas.items())))
         hashes = await self.config_hashes(stack)
         for name, service in _services(stack.files).items():
             if name in services or not services:

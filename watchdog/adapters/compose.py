@@ -18,6 +18,7 @@ from watchdog.adapters.compose_words import reason
 from watchdog.adapters.process import ProgramMissing, run
 from watchdog.errors import StepFailed
 from watchdog.stack import Stack
+from watchdog.stack.ports import AS_DECLARED
 
 CONFIG_TIMEOUT = timedelta(seconds=30)
 """Reading files takes 0.1 s; an `include` from a remote repository would take longer."""
@@ -40,8 +41,14 @@ class Compose:
     async def parse(self, stack: Stack, directory: Path) -> None:
         await self._config(parse_argv(stack, directory), stack.directory)
 
-    async def up(self, stack: Stack, services: Sequence[str], timeout: timedelta) -> None:
-        await self._run("up", up_argv(stack, services), stack.directory, timeout)
+    async def up(
+        self,
+        stack: Stack,
+        services: Sequence[str],
+        timeout: timedelta,
+        replicas: Mapping[str, int] = AS_DECLARED,
+    ) -> None:
+        await self._run("up", up_argv(stack, services, replicas), stack.directory, timeout)
 
     async def _config(self, argv: Sequence[str], directory: Path) -> str:
         return await self._run("config", argv, directory, CONFIG_TIMEOUT)
@@ -87,7 +94,7 @@ def parse_argv(stack: Stack, directory: Path) -> list[str]:
     return [*_files_argv(stack.project, stack.directory, files, env_files), "config", "--quiet"]
 
 
-def up_argv(stack: Stack, services: Sequence[str]) -> list[str]:
+def up_argv(stack: Stack, services: Sequence[str], replicas: Mapping[str, int] = AS_DECLARED) -> list[str]:
     """Start services and what they depend on, honouring conditions, from local images.
 
     Dependencies are not left out (`--no-deps`): Compose would forget the conditions with them.
@@ -95,6 +102,7 @@ def up_argv(stack: Stack, services: Sequence[str]) -> list[str]:
     return [
         *compose_argv(stack, "--progress", "quiet"),
         *("up", "--detach", "--pull", "never", "--no-build"),
+        *(word for service, count in replicas.items() for word in ("--scale", f"{service}={count}")),
         *services,
     ]
 

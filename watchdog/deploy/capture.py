@@ -9,6 +9,7 @@ after each look that shows other containers, and before a deployment.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -50,6 +51,8 @@ async def capture(
         return Uncaptured(
             f"the files on disk are not what runs: {', '.join(different)} would be changed by the next 'up'"
         )
+    if mixed := _mixed(current):
+        return Uncaptured(f"containers of different making run for {', '.join(mixed)}: it is being replaced")
     known = [c for c in current if c.service in hashes]
     if not known:
         strangers = ", ".join(sorted({c.service for c in current}))
@@ -103,6 +106,14 @@ def _differing(containers: Iterable[Container], hashes: Mapping[str, str]) -> li
     )
 
 
+def _mixed(containers: Iterable[Container]) -> list[str]:
+    """Services whose containers are not all made of the same: in the middle of a rolling recreation."""
+    images = {(c.service, c.image_id) for c in containers}
+    return sorted(
+        service for service, count in Counter(service for service, _ in images).items() if count > 1
+    )
+
+
 async def _release(
     stack: Stack,
     containers: Sequence[Container],
@@ -121,6 +132,7 @@ async def _release(
                 container.config_hash,
                 digests,
                 running=not container.ended,
+                replicas=sum(c.service == container.service for c in containers),
             )
         )
     identity = fingerprint((s.service, s.image_id, s.config_hash) for s in services)

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from watchdog.stack.container import Container
 from watchdog.stack.event import Event
 from watchdog.stack.stack import Stack
+
+AS_DECLARED: Mapping[str, int] = MappingProxyType({})
+"""As many containers of each service as the files say."""
 
 
 class Engine(Protocol):
@@ -29,6 +33,10 @@ class Engine(Protocol):
 
     async def start(self, containers: Sequence[Container]) -> None:
         """Start them in the given order; already running is fine."""
+        ...
+
+    async def restart(self, container: str) -> None:
+        """Stop a container by ID, within its own stop timeout, and start it; one that is gone is fine."""
         ...
 
     async def set_restart_policy(self, container: str, policy: str, retries: int = 0) -> None:
@@ -83,8 +91,17 @@ class Orchestrator(Protocol):
         """Check that copies of the stack's files, kept under `directory` by their absolute paths, parse."""
         ...
 
-    async def up(self, stack: Stack, services: Sequence[str], timeout: timedelta) -> None:
-        """Create and start services in dependency order, from local images only, nothing built."""
+    async def up(
+        self,
+        stack: Stack,
+        services: Sequence[str],
+        timeout: timedelta,
+        replicas: Mapping[str, int] = AS_DECLARED,
+    ) -> None:
+        """Create and start services in dependency order, from local images only, nothing built.
+
+        `replicas`: services that get another number of containers than the files say.
+        """
         ...
 
 

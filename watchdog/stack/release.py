@@ -39,6 +39,7 @@ class ServiceRelease:
     """What one service runs. `repo_digests` (`name@sha256:…`) is empty for a local build.
 
     `running` is False for what had ended or been stopped when the release was captured: it stays stopped.
+    `replicas`: how many containers it had, which a person may have told on the command line only.
     """
 
     service: str
@@ -47,6 +48,7 @@ class ServiceRelease:
     config_hash: str
     repo_digests: tuple[str, ...] = ()
     running: bool = True
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,17 @@ async def test_a_release_of_stopped_services_starts_nothing(broken: Broken) -> N
     assert world.orchestrator.calls == []
 
 
+async def test_a_service_gets_as_many_containers_as_it_had(broken: Broken) -> None:
+    """Compose knows the files' number only, and would remove what a person had added by --scale."""
+    world, good = broken
+    target = replace(good, services=tuple(replace(s, replicas=2) for s in good.services))
+    run = await run_of(world, target)
+    world.orchestrator.calls.clear()
+    await restart_services(run)
+    (up,) = (call for call in world.orchestrator.calls if call[0] == "up")
+    assert [word for word in up if "=" in str(word)] == [f"{s.service}=2" for s in good.services]
+
+
 class Asked(NoServer):
     """Remembers what had been started whenever it is asked."""
 

@@ -16,7 +16,10 @@ async def restart_services(run: Run) -> dict[str, Any]:
     opened = await _opened(run)
     services = [s.service for s in run.target.services if s.running and run.in_scope(s.service)]
     if services:  # none named would mean all of them
-        await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT)
+        replicas = {
+            s.service: s.replicas for s in run.target.services if s.service in services and s.replicas > 1
+        }
+        await run.hands.orchestrator.up(run.stack, services, RESTART_TIMEOUT, replicas)
     if not opened:
         await open_databases(run)
     await put_policies_back(run, _of_target(run))
