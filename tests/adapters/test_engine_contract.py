@@ -74,11 +74,21 @@ async def test_stops_and_starts_and_repeats_itself_without_harm(world: World) ->
     assert (await world.backend()).running
 
 
+async def test_a_container_is_restarted_as_itself(world: World) -> None:
+    before = await world.backend()
+    await world.engine.restart(before.id)
+    after = await world.backend()
+    assert (after.id, after.state, after.restart_count) == (before.id, "running", 0)
+    assert after.started_at is not None
+    assert before.started_at is None or after.started_at > before.started_at
+
+
 async def test_what_is_gone_can_be_stopped_but_not_started(world: World) -> None:
     backend = await world.backend()
     world.remove(backend.id)
     await world.engine.stop([backend])
     await world.engine.set_restart_policy(backend.id, "always")
+    await world.engine.restart(backend.id)
     assert await world.engine.logs(backend.id, 10) == ""
     assert await world.engine.read_file(backend.id, "/etc/hostname") is None
     with pytest.raises(StepFailed):

@@ -68,6 +68,9 @@ class DockerEngine:
         for container in containers:
             await self._act(partial(_start, container=container.id))
 
+    async def restart(self, container: str) -> None:
+        await self._act(partial(_restart, container=container))
+
     async def set_restart_policy(self, container: str, policy: str, retries: int = 0) -> None:
         await self._act(lambda client: _set_restart_policy(client, container, policy, retries))
 
@@ -137,8 +140,17 @@ def _containers(client: APIClient, project: str) -> tuple[Container, ...]:
 
 def _stop(client: APIClient, container: str) -> None:
     with _gone_is_fine():
-        declared = client.inspect_container(container)["Config"].get("StopTimeout")
-        client.stop(container, timeout=DEFAULT_STOP_SECONDS if declared is None else declared)
+        client.stop(container, timeout=_stop_timeout(client, container))
+
+
+def _restart(client: APIClient, container: str) -> None:
+    with _gone_is_fine():
+        client.restart(container, timeout=_stop_timeout(client, container))
+
+
+def _stop_timeout(client: APIClient, container: str) -> int:
+    declared = client.inspect_container(container)["Config"].get("StopTimeout")
+    return DEFAULT_STOP_SECONDS if declared is None else int(declared)
 
 
 def _start(client: APIClient, container: str) -> None:
