@@ -77,3 +77,12 @@ class Deadline:
         """Raise `StepFailed` naming `what` once the deadline has passed."""
         if self.over:
             raise StepFailed(f"{what} did not happen within {self._duration.total_seconds():g} s")
+def age(duration: timedelta) -> str:
+    """Rounded as people say it: `40 s`, `12 min`, `5 h`, `3 d`."""
+    seconds = duration.total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+

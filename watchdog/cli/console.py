@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from watchdog.clock import age as age
 
 PIPE_WIDTH = 240
 FOLDED_WIDTH = 10
@@ -42,15 +44,6 @@ def local(moment: datetime) -> str:
 def short(moment: datetime) -> str:
     """As `local`, for a table in which something else tells the year."""
     return moment.astimezone().strftime("%b %d %H:%M")
-
-
-def age(duration: timedelta) -> str:
-    """Rounded as people say it: `40 s`, `12 min`, `5 h`, `3 d`."""
-    seconds = duration.total_seconds()
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
 
 
 def size(count: int) -> str:
