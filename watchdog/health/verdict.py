@@ -15,7 +15,7 @@ from enum import StrEnum
 from watchdog.health.evidence import signals
 from watchdog.health.finding import found_out, known_of
 from watchdog.health.judged import decides
-from watchdog.health.lacks import Lack, lacks
+from watchdog.health.lacks import Lack, its_time_runs, lacks
 from watchdog.health.signal import Signal
 from watchdog.health.steady import by_todays_clock, looking, passed
 from watchdog.health.window import Progress, View, Window
@@ -54,7 +54,7 @@ def verdict(window: Window, view: View, progress: Progress, now: datetime) -> Ve
         reason = "there is nothing to judge by: no expected service and no required check"
         return Verdict(Outcome.INCONCLUSIVE, (reason,), progress)
     lacking = tuple(lacks(window, view, progress))
-    if not lacking or any(lack.telling for lack in lacking):  # else it waits for something else
+    if its_time_runs(lacking):
         progress = replace(progress, waited=progress.waited + watched)
     if lacking:
         return _not_yet(window, replace(progress, green_since=None), lacking, now)
