@@ -154,7 +154,7 @@ BROKEN = (
     broken("all of several loop", deployed(unseen({**LOOP, "EXIT_AFTER": "0.3"})), (SCALED,)),
     broken("a service is missing", a_service_is_missing, (PLAIN, MIGRATING), cost=2),
     broken("command fails after a change", command_fails_after_a_change),
-    broken("command hangs", command_hangs, (PLAIN, MIGRATING), cost=2),
+    broken("command hangs", command_hangs, (PLAIN,), cost=2),
     broken("terminal is gone", terminal_is_gone, (PLAIN, MIGRATING)),
     broken("broken successor", broken_successor),
     broken("daemon killed before it fails", across_a_restart_of_the_daemon),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,11 +13,14 @@ from bench.soak.product import Flavour
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`number` is its place among all, from 1; `seed` decides what its kind leaves to chance."""
+    """`seed` decides what its kind leaves to chance: the same for the nth of a kind, whatever else is played.
 
-    number: int
+    `planned` False: a repair, which became necessary.
+    """
+
     kind: Kind
     seed: str
+    planned: bool = True
 
 
 def dealt(
@@ -25,11 +29,13 @@ def dealt(
     """At least `count` rounds, each kind at least once, evenly over the stacks that fit; shuffled."""
     chance = random.Random(seed)
     hands: dict[str, list[Round]] = {name: [] for name in stacks}
-    for number, kind in enumerate(_drawn(kinds, count, chance), 1):
+    nth: Counter[str] = Counter()
+    for kind in _drawn(kinds, count, chance):
         fitting = [name for name, flavour in stacks.items() if flavour in kind.on]
         costs = {name: sum(one.kind.cost for one in hands[name]) for name in fitting}
         name = chance.choice([name for name in fitting if costs[name] == min(costs.values())])
-        hands[name].append(Round(number, kind, f"{seed}/{number}"))
+        nth[kind.name] += 1
+        hands[name].append(Round(kind, f"{seed}/{kind.name}/{nth[kind.name]}"))
     return hands
 
 

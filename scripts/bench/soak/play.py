@@ -67,7 +67,7 @@ def _rest(scene: Scene, end: End) -> Result | None:
         scene.run(*argv(scene.house.place, "rollback", "--stack", scene.name, "--yes"))
         if _rests_within(scene, REST_SECONDS):
             return None
-    result = _play(scene, Round(0, Kind("repair", _repair), "repair"))
+    result = _play(scene, Round(Kind("repair", _repair), "repair", planned=False))
     if not _rests_within(scene, REST_SECONDS):
         scene.compose("down")
         scene.compose("up", "--detach")

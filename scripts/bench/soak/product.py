@@ -40,9 +40,10 @@ class Flavour:
     workers: int = 1
     start_period: float = 3.0
     monitor: float = 6.0
+    command_timeout: float = 60.0
 
 
-PLAIN = Flavour("plain")
+PLAIN = Flavour("plain", command_timeout=25.0)
 MIGRATING = Flavour("migrating", migrates=True)
 CHECKED = Flavour("checked", health=True)
 SCALED = Flavour("scaled", workers=3)

@@ -43,8 +43,8 @@ class Report:
 
     def _place(self, result: Result) -> str:
         """A repair is none of those that were planned."""
-        done = len([one for one in self.results if one.round.number])
-        return f"[{done:3}/{self.total}]" if result.round.number else " repair  "
+        done = len([one for one in self.results if one.round.planned])
+        return f"[{done:3}/{self.total}]" if result.round.planned else " repair  "
 
     def _tell_failure(self, scene: Scene, result: Result) -> None:
         name = result.round.kind.name
@@ -83,7 +83,7 @@ class Report:
         ]
 
     def _played(self) -> int:
-        return len([one for one in self.results if one.round.number])
+        return len([one for one in self.results if one.round.planned])
 
     def tell_ends(self) -> None:
         """How often each kind ended how."""

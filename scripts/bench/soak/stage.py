@@ -99,13 +99,13 @@ def _scene(name: str, flavour: Flavour, shared: tuple[House, Traffic, Engine]) -
 
 
 def _section(scene: Scene) -> dict[str, Any]:
-    product = scene.product
-    monitor = {"monitor": f"{product.flavour.monitor:g}s"}
+    product, flavour = scene.product, scene.product.flavour
+    limits = {"monitor": f"{flavour.monitor:g}s", "command_timeout": f"{flavour.command_timeout:g}s"}
     return {
         "compose": str(product.file),
         "config_files": ["site.conf"],
         "checks": _shop_checks(scene.shop) if scene.shop else _checks(scene),
-        "deployment": {**DEPLOYMENT, **monitor},
+        "deployment": {**DEPLOYMENT, **limits},
         "backup": {**BACKUP, "directory": str(ROOT / f"{scene.name}.backups")},
         "rollback": {"mode": "auto" if scene.name.endswith("1") else "notify"},
         **({"databases": [{"service": "database", "name": "shop", "user": "shop"}]} if scene.shop else {}),
