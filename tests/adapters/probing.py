@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 import pytest
 
+from watchdog.errors import Unreachable
 from watchdog.health.check import Answer, Check, Probe, Sample
-from watchdog.stack import Database
+from watchdog.stack import Database, Engine
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -72,6 +74,14 @@ class Rows:
         if self.error is not None:
             raise self.error
         return self.row
+
+
+async def late(engine: Engine, container: str, argv: Sequence[str]) -> int | None:
+    """A command that does not end: asked until the engine was quick enough for that to be its own fault."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(Unreachable):
+                return await engine.execute(container, argv, timedelta(seconds=1))
 
 
 def check(probe: Probe, timeout: float = 5) -> Check:

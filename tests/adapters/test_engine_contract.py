@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tests.adapters.conftest import BASE_IMAGE, Docker
+from tests.adapters.probing import late
 from tests.fakes import MORNING as NOW
 from tests.fakes import FakeEngine
 from watchdog.adapters.docker_engine import DockerEngine
@@ -26,7 +27,7 @@ FAKE_BACKEND = Container(
     created_at=NOW,
 )
 ENDLESS = ("sleep", "1000")
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=20)
 MISSING_IMAGE = "sha256:" + "0" * 64
 
 
@@ -131,7 +132,7 @@ async def test_a_command_returns_its_exit_code(world: World) -> None:
 
 async def test_a_command_that_does_not_end_has_no_exit_code(world: World) -> None:
     backend = await world.backend()
-    assert await world.engine.execute(backend.id, ENDLESS, timedelta(seconds=1)) is None
+    assert await late(world.engine, backend.id, ENDLESS) is None
 
 
 async def test_no_command_runs_in_what_does_not_run(world: World) -> None:

@@ -168,5 +168,16 @@ def _lives(client: APIClient, command: str, kill: bool) -> bool:
             return False
         raise
     if found["Running"] and kill and found["Pid"]:
-        end_session(found["Pid"], found["ContainerID"])
+        left = end_session(found["Pid"], found["ContainerID"])
+        if left:
+            _kill_within(client, found["ContainerID"], left)
     return bool(found["Running"])
+
+
+def _kill_within(client: APIClient, container: str, processes: Sequence[int]) -> None:
+    """As the container's own user, by its shell's own `kill`; where it has no shell, they live on."""
+    from docker.errors import APIError
+
+    argv = ["sh", "-c", f"kill -9 {' '.join(map(str, processes))}"]
+    with contextlib.suppress(APIError):
+        client.exec_start(_create(client, container, argv), detach=True)
