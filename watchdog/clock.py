@@ -7,14 +7,35 @@ Instants that outlive the process are `datetime` in UTC; deadlines inside one pr
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from watchdog.errors import StepFailed
 
 TIMESTAMP_FORMAT = "%Y%m%d_%H%M%S"
 """The timestamp in file names and identifiers, in UTC: the user's own scripts sort and type it."""
+
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Linux's own: another one after each boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """How long the host has run since a boot; `boot` names that boot, and is empty where nobody can tell."""
+
+    boot: str
+    seconds: float
+
+    def since(self, earlier: Uptime | None) -> timedelta | None:
+        """How much time has passed, whatever the wall clock did meanwhile; None across a reboot."""
+        if earlier is None or not self.boot or earlier.boot != self.boot:
+            return None
+        return timedelta(seconds=self.seconds - earlier.seconds)
 
 
 class Clock(Protocol):
@@ -26,6 +47,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary point, never jumping."""
+        ...
+
+    def uptime(self) -> Uptime:
+        """To be kept beside an instant that the wall clock must not make older or younger than it is."""
         ...
 
     async def sleep(self, duration: timedelta) -> None:
@@ -42,8 +67,19 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def uptime(self) -> Uptime:
+        return Uptime(_boot(), time.clock_gettime(time.CLOCK_BOOTTIME))
+
     async def sleep(self, duration: timedelta) -> None:
         await asyncio.sleep(duration.total_seconds())
+
+
+@functools.cache
+def _boot() -> str:
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 def timestamp(moment: datetime) -> str:
@@ -54,6 +90,15 @@ def timestamp(moment: datetime) -> str:
 def parse_timestamp(text: str) -> datetime:
     """The instant a timestamp names, aware, in UTC. Raises ValueError on any other shape."""
     return datetime.strptime(text, TIMESTAMP_FORMAT).replace(tzinfo=UTC)
+
+
+def age(duration: timedelta) -> str:
+    """Rounded as people say it: `40 s`, `12 min`, `5 h`, `3 d`."""
+    seconds = duration.total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 class Deadline:
@@ -77,12 +122,3 @@ class Deadline:
         """Raise `StepFailed` naming `what` once the deadline has passed."""
         if self.over:
             raise StepFailed(f"{what} did not happen within {self._duration.total_seconds():g} s")
-def age(duration: timedelta) -> str:
-    """Rounded as people say it: `40 s`, `12 min`, `5 h`, `3 d`."""
-    seconds = duration.total_seconds()
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
-
-
