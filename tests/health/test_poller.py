@@ -40,7 +40,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 async def test_asks_each_check_at_once_and_then_in_its_own_rhythm(rig: Rig) -> None:
-    await rig.pass_by(20.1)
+    await rig.pass_by(20.2)
     assert rig.times("api") == [0, 5, 10, 15, 20]
     assert rig.times("db") == [0, 10, 20]
     assert [s.answer for s in rig.samples] == [Answer.OK] * 8
@@ -62,6 +62,19 @@ async def test_what_a_sleeping_host_made_late_goes_back_to_its_own_place(rig: Ri
     await rig.pass_by(12)
     assert rig.times("api") == [0, 61, 65, 70]
     assert rig.times("db") == [0, 61, 70]
+
+
+async def test_answers_that_come_together_are_passed_on_together_and_one_alone_at_once() -> None:
+    checks = [check(f"check {number}", interval=timedelta(minutes=1)) for number in range(10)]
+    rig = Rig([*checks, check("late", interval=timedelta(seconds=30))])
+    reported = [len(rig.samples)]
+    for _ in range(5):
+        await rig.pass_by(0.03)
+        reported.append(len(rig.samples))
+    assert reported == [0, 1, 1, 1, 11, 11]
+    await rig.pass_by(29.9001)
+    assert [s.check for s in rig.samples[11:]] == ["late"]
+    await rig.poller.close()
 
 
 async def test_replaced_checks_end_new_ones_begin_and_the_same_keep_their_rhythm(rig: Rig) -> None:
