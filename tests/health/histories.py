@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.health.samples import after, answered, check, container, exited, observed, ok
 from watchdog.health.check import Answer
-from watchdog.health.verdict import Verdict, verdict
+from watchdog.health.verdict import Outcome, Verdict, verdict
 from watchdog.health.window import Limits, Progress, View, Window
 from watchdog.stack import Container, Health
 
@@ -133,6 +133,20 @@ def judged(window: Window, history: History, start: Progress | None = None) -> l
 def first(outcomes: Sequence[Verdict], wanted: object) -> int | None:
     """The number of the first look with this outcome."""
     return next((n for n, found in enumerate(outcomes) if found.outcome is wanted), None)
+
+
+def fails_no_more(plain: Sequence[Verdict], found: Sequence[Verdict], later: int = 0) -> bool:
+    """What failed in `found` (which begins `later` looks after `plain`) had failed in `plain` by then.
+
+    Or it had been healthy in time, there: whoever knows less needs longer to call something healthy, and what
+    breaks before that still has a deadline to miss.
+    """
+    number = first(found, Outcome.FAILED)
+    if number is None:
+        return True
+    sofar = plain[: number + later + 1]
+    in_time = not found[number].progress.seen and first(sofar, Outcome.HEALTHY) is not None
+    return in_time or first(sofar, Outcome.FAILED) is not None
 
 
 def ended(window: Window) -> datetime:

@@ -143,6 +143,15 @@ def test_a_kill_before_this_process_heard_events_may_have_been_somebodys() -> No
     )
 
 
+def test_what_somebody_stopped_stays_so_until_it_is_started_again() -> None:
+    """Whoever forgets the kill (a new process) need not call it a failure; another run is another matter."""
+    down = view(exited(1))
+    before = watched(observed(), (5, replace(down, killed=frozenset({"new-backend"}))))[-1]
+    assert watched(observed(), (10, down), start=before.progress)[-1].outcome is Outcome.WAITING
+    again = view(exited(1, started_at=after(9)))
+    assert watched(observed(), (10, again), start=before.progress)[-1].outcome is Outcome.FAILED
+
+
 @pytest.mark.parametrize("policy", ["always", "unless-stopped"])
 def test_only_a_stop_leaves_down_what_is_always_restarted(policy: str) -> None:
     down = exited(1, restart_policy=policy)

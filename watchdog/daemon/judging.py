@@ -78,6 +78,7 @@ def taken_up(deployment: Deployment) -> Progress:
         clock_set=watched.clock_set,
         waited=watched.waited,
         present=watched.present,
+        stopped=watched.stopped,
         unseen_from=watched.unseen_from,
         unseen=watched.unseen,
         heard_since=deployment.started_at,
@@ -91,6 +92,7 @@ def kept(deployment: Deployment, progress: Progress) -> Deployment:
         clock_set=progress.clock_set,
         waited=progress.waited,
         present=progress.present,
+        stopped=progress.stopped,
         unseen_from=progress.unseen_from,
         unseen=progress.unseen,
     )

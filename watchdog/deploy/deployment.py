@@ -42,6 +42,7 @@ class Watched:
     clock_set: timedelta = timedelta(0)
     waited: timedelta = timedelta(0)
     present: frozenset[str] = frozenset()
+    stopped: frozenset[tuple[str, datetime | None]] = frozenset()
     unseen_from: datetime | None = None
     unseen: tuple[tuple[datetime, datetime], ...] = ()
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchdog.health.outside import remaining
-from watchdog.health.window import Progress, View, Window
-from watchdog.stack import Health
+from watchdog.health.window import Progress, Run, View, Window
+from watchdog.stack import Container, Health
 
 
 def found_out(window: Window, view: View, before: Progress, progress: Progress, now: datetime) -> Progress:
@@ -21,10 +21,17 @@ def found_out(window: Window, view: View, before: Progress, progress: Progress, 
     containers = remaining(view)
     if any(container.state == "paused" for container in containers):
         progress = replace(progress, paused_at=now)
+    ended = [c for c in containers if not c.running]
+    stopped = frozenset(_run(c) for c in ended if c.id in view.killed or _run(c) in progress.stopped)
+    progress = replace(progress, stopped=stopped)
     if window.command_ended_at is not None:
         present = progress.present | {container.service for container in containers}
         progress = replace(progress, present=present)
     return replace(progress, recovered=progress.recovered | _recovered(window, view))
+
+
+def _run(container: Container) -> Run:
+    return container.id, container.started_at
 
 
 def _recovered(window: Window, view: View) -> frozenset[str]:
@@ -45,6 +52,7 @@ def known_of(window: Window, view: View, progress: Progress) -> tuple[Window, Vi
     return window, replace(
         view,
         containers=remaining(view),
+        killed=view.killed | {container for container, _ in progress.stopped},
         unseen=progress.unseen,
         heard_since=progress.heard_since,
         paused_at=progress.paused_at,

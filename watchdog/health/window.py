@@ -14,6 +14,8 @@ from watchdog.health.streak import CheckState
 from watchdog.stack import Container
 
 Span = tuple[datetime, datetime]
+Run = tuple[str, datetime | None]
+"""A container's ID and when it was started: once started anew it is another run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Progress:
             host slept): neither is time in which the release was watched.
         waited: How much of `healthy_deadline` was used up.
         present: Services that had a container after the command: what vanishes then was removed by somebody.
+        stopped: Containers that somebody stopped, and that have not been started since.
         recovered: Services that were bad before and that this deployment's containers made healthy.
         paused_at: When a container was last found paused: answers from before then say nothing.
         unseen_from, unseen: When the engine did not answer: who ended a container then cannot be told.
@@ -120,6 +123,7 @@ class Progress:
     clock_set: timedelta = timedelta(0)
     waited: timedelta = timedelta(0)
     present: frozenset[str] = frozenset()
+    stopped: frozenset[Run] = frozenset()
     recovered: frozenset[str] = frozenset()
     paused_at: datetime | None = None
     unseen_from: datetime | None = None
