@@ -7,8 +7,8 @@ prepare, conduct, look) are given the desk, and change the guard's memory only t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -21,6 +21,7 @@ from watchdog.daemon.work import Work
 from watchdog.deploy.changes import merge
 from watchdog.deploy.deployment import Deployment
 from watchdog.errors import Refused
+from watchdog.health.check import Check
 from watchdog.health.window import Progress as Judged
 from watchdog.rollback.ledger import Noted, Record, Seen
 from watchdog.stack import Release
@@ -30,8 +31,16 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
+class Asker(Protocol):
+    """Asks the checks, each in its rhythm."""
+
+    def replace(self, checks: Iterable[Check]) -> None:
+        """Ask these from now on."""
+        ...
+
+
 class Desk:
-    """Of one guard. `adopted` is set as soon as a last known good release is known."""
+    """Of one guard. `adopted` is set as soon as a last known good release is known; `asker` by its post."""
 
     def __init__(self, tools: Tools) -> None:
         clock = tools.hands.clock
@@ -40,6 +49,7 @@ class Desk:
         self.work = Work(Turns(tools.settings.stack.name, tools.hands.lock, clock))
         self.began_at = clock.now()
         self.adopted = asyncio.Event()
+        self.asker: Asker | None = None
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._listeners: set[Progress] = set()
         self._settled: dict[str, asyncio.Future[str]] = {}

@@ -8,6 +8,7 @@ from datetime import timedelta
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Probed
 from watchdog.daemon.tools import Tools
+from watchdog.health.check import Check
 from watchdog.health.poller import Poller
 
 STALLED = timedelta(minutes=2)
@@ -19,7 +20,7 @@ class Post:
 
     def __init__(self, tools: Tools, acts: bool = True) -> None:
         self.guard = Guard(tools, acts)
-        self.poller = self._poller(tools)
+        self.poller = self.guard.desk.asker = self._poller(tools)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -29,21 +30,26 @@ class Post:
     def _poller(self, tools: Tools) -> Poller:
         hands = tools.hands
         return Poller(
-            tools.settings.checks,
+            self._checks,
             hands.prober,
             hands.clock,
             lambda sample: self.guard.desk.post(Probed(sample)),
         )
+
+    @property
+    def _checks(self) -> tuple[Check, ...]:
+        """In the rhythm that the guard found for them."""
+        return tuple(state.check for state in self.guard.watch.checks.values())
 
     async def reconfigure(self, tools: Tools) -> None:
         """Guard by another configuration from now on; an open rollback keeps the hands it began with."""
         same_stack = tools.settings.stack == self.guard.tools.settings.stack
         await self.guard.desk.ask(lambda: self.guard.reconfigure(tools))
         if same_stack:
-            self.poller.replace(tools.settings.checks)
+            self.poller.replace(self._checks)
             return
         await self.poller.close()
-        self.poller = self._poller(tools)
+        self.poller = self.guard.desk.asker = self._poller(tools)
         self.poller.start()
 
     async def stop(self) -> None:
