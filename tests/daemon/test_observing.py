@@ -144,7 +144,7 @@ async def test_what_was_red_before_does_not_fail_it_but_makes_it_no_target(house
     await house.live(guard, 700)
     assert (await house.newest_deployment()).phase is Phase.GOOD
     assert guard.watch.good is None
-    assert await house.titles() == []
+    assert await house.ledger.operations("shop") == ()
 
 
 async def test_what_turned_red_because_the_stack_was_taken_down_decides(house: House) -> None:

@@ -103,7 +103,7 @@ async def test_a_refused_one_is_over_also_for_the_next_process(house: House) -> 
     alerts = await house.titles()
     guard = await house.reborn(guard)
     await house.live(guard, 60)
-    assert await house.titles() == alerts
+    assert [title for title in await house.titles() if title.startswith("rollback")] == alerts
     assert (await house.newest_deployment()).ended_at is not None
 
 

@@ -20,6 +20,11 @@ ACROSS = {
         "4:36 stacks.shop.checks[0].service: no such service in the compose files; "
         "they define: backend, frontend, migrate, postgres",
     ),
+    "unknown service that may be restarted": (
+        SHOP + "    on_unhealthy: {backed: restart}\n",
+        "4:28 stacks.shop.on_unhealthy.backed: no such service in the compose files; "
+        "they define: backend, frontend, migrate, postgres",
+    ),
     "database of an unknown service": (
         SHOP + "    databases: [{service: mysql, name: shop, user: shop}]\n",
         "4:27 stacks.shop.databases[0].service: no such service in the compose files; "

@@ -15,6 +15,7 @@ from watchdog.settings import Settings
 from watchdog.settings.checks import CommandCheck, DockerCheck, HttpCheck, SqlCheck, TcpCheck
 from watchdog.settings.sections import DockerSection, LogSection
 from watchdog.settings.stacks import (
+    AlertsSection,
     BackupSection,
     DatabaseSection,
     DeploymentSection,
@@ -56,6 +57,7 @@ def test_the_manual_shows_every_key(host: Host) -> None:
         ("deployment", DeploymentSection),
         ("backup", BackupSection),
         ("rollback", RollbackSection),
+        ("alerts", AlertsSection),
     ):
         assert_shown(section, [shop[name]])
     assert_shown(DatabaseSection, shop["databases"])
@@ -76,6 +78,7 @@ def test_the_manual_shows_the_defaults(host: Host) -> None:
     assert shop.deployment == DeploymentSection()
     assert shop.backup == BackupSection()
     assert shop.rollback == RollbackSection()
+    assert shop.alerts == AlertsSection()
     assert (settings.docker, settings.log) == (DockerSection(), LogSection())
     for name in ("state_dir", "socket"):
         assert getattr(settings, name) == Settings.model_fields[name].default

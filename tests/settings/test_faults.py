@@ -14,7 +14,7 @@ SHOP = "stacks:\n  shop:\n    compose: COMPOSE\n"
 DATABASE = "    databases: [{service: postgres, name: shop, user: shop}]\n"
 STACK_KEYS = (
     "compose, directory, project, env_files, config_files, services, migrations, databases, checks, "
-    "deployment, backup, rollback, maintenance_page"
+    "deployment, backup, rollback, alerts, on_unhealthy, maintenance_page"
 )
 DURATION = "a duration such as 500ms, 30s, 5m, 1h30m or 7d"
 
@@ -30,6 +30,14 @@ VALUES = {
     "unknown key in a stack": (
         SHOP + "    servces: []\n",
         f"4:5 stacks.shop.servces: unknown key; did you mean 'services'? Allowed: {STACK_KEYS}",
+    ),
+    "unknown word for what an unhealthy service gets": (
+        SHOP + "    on_unhealthy: reboot\n",
+        "4:19 stacks.shop.on_unhealthy: must be none or restart, or a mapping of services to one of both",
+    ),
+    "no reminder at all": (
+        SHOP + "    alerts: {remind: []}\n",
+        "4:22 stacks.shop.alerts.remind: must not be empty",
     ),
     "unknown key in a check": (
         SHOP + "    checks:\n      - {tcp: 'a:1', sevrity: wanted}\n",

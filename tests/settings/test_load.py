@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 
+import pytest
+
 from tests.settings.conftest import Host
 from watchdog.backup.policy import BackupPolicy
 from watchdog.deploy.policy import DeploymentPolicy
@@ -64,6 +66,30 @@ def test_every_section_reaches_the_domain(host: Host) -> None:
         7 * 1024**2,
         timedelta(hours=5),
     )
+
+
+def test_what_is_told_and_restarted_outside_of_deployments_reaches_the_domain(host: Host) -> None:
+    settings = only(host, SHOP + "    alerts: {remind: [5m, 1h]}\n    on_unhealthy: restart\n")
+    assert settings.alarms.remind == (timedelta(minutes=5), timedelta(hours=1))
+    assert settings.on_unhealthy.restarts("backend")
+    assert not only(host, SHOP).on_unhealthy.restarts("backend")
+
+
+@pytest.mark.parametrize(
+    ("words", "restarted"),
+    [
+        ("none", set()),
+        ("restart", {"backend", "frontend"}),
+        ("{backend: restart}", {"backend"}),
+        ("{postgres: restart}", {"postgres"}),
+        ("{'*': restart, frontend: none}", {"backend"}),
+    ],
+)
+def test_the_services_that_may_be_restarted(host: Host, words: str, restarted: set[str]) -> None:
+    """The databases' own only where they are named."""
+    databases = "    databases: [{service: postgres, name: shop, user: me}]\n"
+    policy = only(host, f"{SHOP}{databases}    on_unhealthy: {words}\n").on_unhealthy
+    assert {s for s in ("backend", "frontend", "postgres") if policy.restarts(s)} == restarted
 
 
 def test_each_kind_of_check_reaches_the_domain(host: Host) -> None:

@@ -105,6 +105,11 @@ class SqliteLedger:
     async def transitions(self, stack: str, limit: int = 100) -> tuple[Transition, ...]:
         return await self._newest(Transition, stack, "at", limit)
 
+    async def colours(self, stack: str) -> tuple[Transition, ...]:
+        check = "json_extract(document, '$.check')"
+        newest = f"SELECT max(rowid) FROM transitions WHERE stack = ? GROUP BY {check}"
+        return await self._all(Transition, f"rowid IN ({newest})", stack)
+
     async def audits(self, stack: str, limit: int = 100) -> tuple[Audit, ...]:
         return await self._newest(Audit, stack, "at", limit)
 

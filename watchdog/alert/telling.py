@@ -39,7 +39,7 @@ def messages(stack: str, heard: Sequence[tuple[Alarm, Told]], now: datetime) -> 
     """At most one alert for each kind of message."""
     found = []
     for message in Told:
-        if alarms := [alarm for alarm, one in heard if one is message]:
+        if alarms := sorted((a for a, one in heard if one is message), key=lambda alarm: alarm.subject):
             title, text = _title(alarms, message), "\n".join(_line(a, message, now, alarms) for a in alarms)
             found.append(alert(stack, _level(alarms, message), title, text, now))
     return found

@@ -12,18 +12,21 @@ from watchdog.rollback.ledger import Transition
 
 async def restore(desk: Desk) -> None:
     """A check that was red before a restart is red until it is answered."""
-    for transition in reversed(await desk.tools.ledger.transitions(desk.name)):
+    for transition in await desk.tools.ledger.colours(desk.name):
         state = desk.watch.checks.get(transition.check)
         if state is not None:
             color = Color(transition.state)
-            desk.watch.checks[transition.check] = replace(state, color=color, since=transition.at)
+            complaint = transition.detail if color is Color.RED else ""
+            desk.watch.checks[transition.check] = replace(
+                state, color=color, since=transition.at, complaint=complaint
+            )
 
 
-async def count(desk: Desk, sample: Sample) -> None:
-    """One more answer."""
+async def count(desk: Desk, sample: Sample) -> bool:
+    """One more answer; whether it changed the check's colour."""
     before = desk.watch.checks.get(sample.check)
     if before is None:
-        return
+        return False
     after = record(before, sample)
     desk.watch.checks[sample.check] = after
     if after.color is not before.color:
@@ -33,3 +36,4 @@ async def count(desk: Desk, sample: Sample) -> None:
             Transition(desk.name, sample.check, after.color.value, sample.at, sample.detail)
         )
         desk.tell("check_changed", check=sample.check, state=after.color.value, detail=sample.detail)
+    return after.color is not before.color

@@ -18,6 +18,7 @@ import structlog
 from watchdog.alert.alert import Level
 from watchdog.daemon import checking
 from watchdog.daemon.aftercare import Aftercare
+from watchdog.daemon.alarming import Alarming
 from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.conducting import Conductor
 from watchdog.daemon.desk import Desk
@@ -25,6 +26,7 @@ from watchdog.daemon.judging import judge
 from watchdog.daemon.looking import Looker
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Tick
 from watchdog.daemon.preparing import Preparer
+from watchdog.daemon.remedying import Remedying
 from watchdog.daemon.remembering import notice_lost_command, remember
 from watchdog.daemon.rollbacks import Rollbacks
 from watchdog.daemon.tools import Tools
@@ -56,6 +58,8 @@ class Guard:
         self.looker = Looker(self.desk, self.capturer)
         self.preparer = Preparer(self.desk)
         self.aftercare = Aftercare(self.desk)
+        self.alarming = Alarming(self.desk)
+        self.remedying = Remedying(self.desk, self.looker)
         self.trust = Trust(self.desk, self.looker, self.preparer)
         self.rollbacks = Rollbacks(self.desk, self.looker, self.trust, self.aftercare)
         self.conductor = Conductor(self.desk, self.looker, self.preparer, self.trust, self.rollbacks)
@@ -97,7 +101,7 @@ class Guard:
     async def run(self) -> None:
         """Until cancelled. A failure in one message is alerted; the next is handled all the same."""
         structlog.contextvars.bind_contextvars(stack=self.name)
-        while not await self._survive(partial(remember, self.desk)):
+        while not await self._survive(self._remember):
             self.desk.refuse_waiting()
             await self.tools.hands.clock.sleep(RETRY)
         if self.acts:
@@ -107,6 +111,11 @@ class Guard:
             messages = await self._next()
             self._progressed_at = self.tools.hands.clock.monotonic()
             await self._survive(partial(self._handle, messages))
+
+    async def _remember(self) -> None:
+        await remember(self.desk)
+        await self.alarming.remember()
+        await self.remedying.remember()
 
     async def stop(self) -> None:
         """Cut what is under way, before the guard's own task is cancelled."""
@@ -118,6 +127,7 @@ class Guard:
     async def _next(self) -> list[Message]:
         """Everything that waits, or a tick."""
         pause = TICK if self.watch.deployment or self.watch.good is None else RECONCILE
+        pause = min(pause, self.alarming.pause or pause)
         try:
             async with asyncio.timeout(pause.total_seconds()):
                 return await self.desk.messages()
@@ -145,14 +155,18 @@ class Guard:
             await self._survive(partial(self._receive, message))
         if self._stale() or any(isinstance(m, Hint) for m in messages) or self._would_fail():
             await self.looker.look()
-        await self._judge()
+        await self._survive(self._judge)
+        if self.acts:
+            await self._survive(self.alarming.review)
+            self.remedying.consider()
 
     async def _receive(self, message: Message) -> None:
         match message:
             case Hint(event):
                 self._note(event)
             case Probed(sample):
-                await checking.count(self.desk, sample)
+                if await checking.count(self.desk, sample):
+                    self.alarming.turned()
             case Call(function, reply):
                 await self._answer(function, reply)
 

@@ -5,7 +5,6 @@ Called by the guard and by its colleagues.
 
 from __future__ import annotations
 
-from watchdog.alert.alert import Level
 from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.observing import notice
@@ -34,9 +33,7 @@ class Looker:
         try:
             containers = await desk.tools.hands.engine.containers(desk.tools.settings.stack.project)
         except Unreachable as error:
-            reached, watch.reachable, watch.unreachable = watch.reachable, False, str(error)
-            if reached:
-                await desk.alert(Level.WARNING, "Docker does not answer", str(error))
+            watch.reachable, watch.unreachable = False, str(error)  # told by `alarming`, once it lasts
             return
         clock, previous = desk.tools.hands.clock, watch.containers
         watch.containers, watch.looked_at, watch.reachable = containers, clock.monotonic(), True

@@ -155,6 +155,10 @@ class Ledger(Protocol):
         """Newest first."""
         ...
 
+    async def colours(self, stack: str) -> tuple[Transition, ...]:
+        """The newest transition of each check, however long ago."""
+        ...
+
     async def audits(self, stack: str, limit: int = 100) -> tuple[Audit, ...]:
         """Newest first."""
         ...

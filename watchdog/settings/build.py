@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from watchdog.alert.alarm import Rhythm
 from watchdog.backup.policy import BackupPolicy
 from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.health.check import Check, Command, EngineHealth, Http, Probe, Sql, Tcp
+from watchdog.health.remedy import OnUnhealthy
 from watchdog.rollback.policy import RollbackPolicy
 from watchdog.settings.checks import AnyCheck, CommandCheck, DockerCheck, HttpCheck, SqlCheck, TcpCheck
-from watchdog.settings.stacks import BackupSection, StackSection
+from watchdog.settings.stacks import EVERY, BackupSection, StackSection
 from watchdog.stack import Database, Stack
 
 FOLLOWING = frozenset({"interval", "start_period", "failure_threshold"})
@@ -29,6 +31,8 @@ class StackSettings:
     deployment: DeploymentPolicy
     backup: BackupPolicy
     rollback: RollbackPolicy
+    alarms: Rhythm = field(default_factory=Rhythm)
+    on_unhealthy: OnUnhealthy = field(default_factory=OnUnhealthy)
     maintenance_page: Path | None = None
 
 
@@ -53,6 +57,8 @@ def build_stack(name: str, section: StackSection, detected_project: str) -> Stac
         deployment=DeploymentPolicy(**section.deployment.model_dump()),
         backup=_backup(section.backup, directory),
         rollback=RollbackPolicy(**section.rollback.model_dump()),
+        alarms=Rhythm(remind=section.alerts.remind),
+        on_unhealthy=_on_unhealthy(section, stack),
         maintenance_page=directory / section.maintenance_page if section.maintenance_page else None,
     )
 
@@ -151,6 +157,14 @@ def _unused(name: str, taken: set[str]) -> str:
         number += 1
         candidate = f"{name} ({number})"
     return candidate
+
+
+def _on_unhealthy(section: StackSection, stack: Stack) -> OnUnhealthy:
+    """A service's own word counts more than that for every one."""
+    words = {service: word == "restart" for service, word in section.on_unhealthy.items()}
+    every = words.pop(EVERY, False)
+    wanted = frozenset(service for service, restarts in words.items() if restarts)
+    return OnUnhealthy(wanted, every, frozenset(words) - wanted | stack.database_services)
 
 
 def _backup(section: BackupSection, directory: Path) -> BackupPolicy:

@@ -18,7 +18,7 @@ from watchdog.settings.build import database_of
 from watchdog.settings.checks import CommandCheck, DockerCheck, SqlCheck
 from watchdog.settings.document import KeyPath
 from watchdog.settings.fault import Finding, dotted
-from watchdog.settings.stacks import StackSection
+from watchdog.settings.stacks import EVERY, StackSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,9 @@ def _named_services(section: StackSection) -> Iterator[tuple[KeyPath, str]]:
             yield ("checks", index, "service"), check.service
         if isinstance(check, DockerCheck):
             yield ("checks", index, "docker"), check.docker
+    for service in section.on_unhealthy:
+        if service != EVERY:
+            yield ("on_unhealthy", service), service
 
 
 def _sql_without_database(stack: Declared) -> Iterator[Finding]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from watchdog.alert.alarm import Rhythm
 from watchdog.backup.policy import BackupPolicy, Hashing
 from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.rollback.policy import DatabasePolicy, Mode, RollbackPolicy, StandbyPolicy
@@ -30,6 +33,28 @@ from watchdog.stack import Database
 _DEPLOYMENT = DeploymentPolicy()
 _BACKUP = BackupPolicy(Path("backups"))
 _ROLLBACK = RollbackPolicy()
+_RHYTHM = Rhythm()
+EVERY = "*"
+"""Under `on_unhealthy`: each service that is not named, but the databases' own."""
+
+
+def _by_service(value: Any) -> Any:
+    """One word means every service."""
+    if not isinstance(value, str):
+        return value
+    if value not in ("none", "restart"):
+        raise ValueError("must be none or restart, or a mapping of services to one of both")
+    return {EVERY: value}
+
+
+def _some(pauses: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    if not pauses:
+        raise ValueError("must not be empty")
+    return pauses
+
+
+OnUnhealthyWords = Annotated[dict[Text, Literal["none", "restart"]], BeforeValidator(_by_service)]
+Pauses = Annotated[tuple[Duration, ...], AfterValidator(_some)]
 
 
 class DatabaseSection(Section):
@@ -85,6 +110,12 @@ class RollbackSection(Section):
     keep_displaced: Duration = _ROLLBACK.keep_displaced
 
 
+class AlertsSection(Section):
+    """`remind`: the pauses before the reminders of what lasts; the last one for ever after."""
+
+    remind: Pauses = _RHYTHM.remind
+
+
 class StackSection(Section):
     """One stack. Relative paths, but `compose`'s, start at `directory`, by default the first file's."""
 
@@ -100,6 +131,8 @@ class StackSection(Section):
     deployment: DeploymentSection = Field(default_factory=DeploymentSection)
     backup: BackupSection = Field(default_factory=BackupSection)
     rollback: RollbackSection = Field(default_factory=RollbackSection)
+    alerts: AlertsSection = Field(default_factory=AlertsSection)
+    on_unhealthy: OnUnhealthyWords = Field(default_factory=dict)
     maintenance_page: Path | None = None
 
     @property
