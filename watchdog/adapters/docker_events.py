@@ -61,7 +61,7 @@ class DockerEvents:
     async def stream(self) -> AsyncGenerator[Event, None]:
         """As the port says. Closing the iterator ends the reader thread."""
         newest_ns, self._began = time.time_ns() - LOOK_BACK_NS, time.monotonic()
-        failures, told_lost = 0, False
+        failures, lost = 0, False
         while True:
             connected_at = math.inf
             async with contextlib.aclosing(self._connection(since(newest_ns, self._silent))) as events:
@@ -69,9 +69,10 @@ class DockerEvents:
                     newest_ns = event.at_ns or newest_ns
                     if event.action == CONNECTED:
                         connected_at = time.monotonic()
-                    if event.action != LOST or not told_lost:
+                        _log_found(lost)
+                    if event.action != LOST or not lost:
                         yield event
-                    told_lost = event.action == LOST
+                    lost = event.action == LOST or (lost and event.action != CONNECTED)
             failures = 0 if time.monotonic() - connected_at >= PROVEN.total_seconds() else failures + 1
             if failures:
                 await asyncio.sleep(backoff(failures, random.random()))
@@ -98,17 +99,18 @@ class DockerEvents:
         began = time.monotonic()
         until = began + CONNECT_WITHIN.total_seconds()
         connected = False
-        with contextlib.suppress(TimeoutError):
+        try:
             while (events := await reader.take(until)) is not None:
                 if any(event.action == CONNECTED for event in events):
                     connected, until = True, began + RECYCLE.total_seconds()
                 self.last_heard = time.monotonic() if events else self.last_heard
                 for event in filter(self._news, events):
                     yield event
-            connected = False
-        log.debug("events_recycled" if connected else "events_unreachable", reason=str(reader.error or ""))
-        if not connected:
-            yield Event(LOST)
+        except TimeoutError:
+            if connected:
+                return
+        (log.info if connected else log.debug)("events_lost", reason=str(reader.error or "no word in time"))
+        yield Event(LOST)
 
     async def _close_unanswered(self, reader: Reader) -> None:
         """A dockerd that hangs, or is gone without a word, ends no stream: ask it over another connection."""
@@ -127,6 +129,11 @@ class DockerEvents:
 
     def _news(self, event: Event) -> bool:
         return event.project == "" or self._seen.first_time(event)
+
+
+def _log_found(lost: bool) -> None:
+    if lost:
+        log.info("events_found")
 
 
 class Seen:
