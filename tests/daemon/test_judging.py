@@ -80,6 +80,7 @@ def test_little_that_was_waited_is_not_worth_a_row_and_everything_else_is() -> N
         Progress(present=frozenset({"backend"})),
         Progress(unseen=((after(1), after(2)),)),
         Progress(unseen_from=after(3)),
+        Progress(complete_at=after(3)),
         Progress(stopped=frozenset({("new-backend", after(1))})),
     ):
         written = kept(stored, worth)
@@ -94,6 +95,13 @@ def test_the_window_moves_along_when_the_clock_is_set() -> None:
     assert over(leapt, policy, after(3600) + policy.monitor)
 
 
+def test_what_a_migration_holds_up_is_watched_from_its_start_on() -> None:
+    policy = DeploymentPolicy()
+    late = kept(deployment(after(0)), Progress(complete_at=after(700)))
+    assert not over(late, policy, after(0) + policy.monitor)
+    assert over(late, policy, after(700) + policy.monitor)
+
+
 async def test_what_is_kept_comes_back_from_the_ledger(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "state.db")
     progress = Progress(
@@ -101,6 +109,7 @@ async def test_what_is_kept_comes_back_from_the_ledger(tmp_path: Path) -> None:
         clock_set=-timedelta(hours=1),
         present=frozenset({"backend"}),
         stopped=frozenset({("new-backend", after(1)), ("never-started", None)}),
+        complete_at=after(3),
         unseen_from=after(5),
         unseen=((after(1), after(2)),),
     )

@@ -123,6 +123,18 @@ def test_checks_of_what_is_paused_say_nothing_nor_do_their_answers_right_after()
     assert [v.outcome for v in watched(observed(), *looks)] == [Outcome.WAITING] * 3 + [Outcome.FAILED]
 
 
+def test_a_check_of_one_service_may_need_another_that_somebody_stops_restarts_or_removes() -> None:
+    window = observed(expected=frozenset({"web", "store"}))
+    green = answered(check("site", service="web"), *ok(5))
+    red = answered(check("site", service="web"), *ok(5), *bad(20, 25, 30, 35))
+    before = view(container("web"), container("store"), checks=(green,))
+    for store in ((exited(1, "store"),), (container("store", started_at=after(33)),), ()):
+        seen = view(container("web"), *store, checks=(red,), killed=frozenset({"new-store"}))
+        assert watched(window, (10, before), (36, seen))[-1].outcome is Outcome.WAITING
+    crashed = view(container("web"), container("store", **RESTARTING, restart_count=1), checks=(red,))
+    assert watched(window, (10, before), (36, crashed))[-1].outcome is Outcome.FAILED
+
+
 def test_what_ended_while_the_engine_did_not_answer_may_have_been_the_engines_doing() -> None:
     """dockerd was restarted, and with it everything; what it does not start again stays down."""
     away, down = View((), reachable=False), view(exited(1, finished_at=after(21)))

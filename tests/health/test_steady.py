@@ -112,5 +112,15 @@ def test_a_service_that_starts_after_a_long_migration_has_its_deadline_to_itself
     ]
 
 
+def test_a_window_is_complete_once_everything_was_started_and_stays_so() -> None:
+    """A restart by hand makes it no longer."""
+    window = observed(expected=frozenset({"backend", "migrate"}), migrations=frozenset({"migrate"}))
+    migrating = view(container("migrate"), container(state="created", started_at=None))
+    waiting = view(exited(0, "migrate"), container(state="created", started_at=None))
+    begun, again = view(exited(0, "migrate"), container()), view(exited(0, "migrate"), exited(143))
+    found = watched(window, (5, migrating), (700, waiting), (701, begun), (730, again), (760, begun))
+    assert [each.progress.complete_at for each in found] == [None, None, *[after(701)] * 3]
+
+
 def test_the_longest_step_is_shorter_than_what_a_release_must_show() -> None:
     assert timedelta(0) < STEP < observed().limits.min_healthy_time

@@ -79,6 +79,7 @@ def taken_up(deployment: Deployment) -> Progress:
         waited=watched.waited,
         present=watched.present,
         stopped=watched.stopped,
+        complete_at=watched.complete_at,
         unseen_from=watched.unseen_from,
         unseen=watched.unseen,
         heard_since=deployment.started_at,
@@ -93,6 +94,7 @@ def kept(deployment: Deployment, progress: Progress) -> Deployment:
         waited=progress.waited,
         present=progress.present,
         stopped=progress.stopped,
+        complete_at=progress.complete_at,
         unseen_from=progress.unseen_from,
         unseen=progress.unseen,
     )

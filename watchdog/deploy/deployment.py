@@ -43,6 +43,7 @@ class Watched:
     waited: timedelta = timedelta(0)
     present: frozenset[str] = frozenset()
     stopped: frozenset[tuple[str, datetime | None]] = frozenset()
+    complete_at: datetime | None = None
     unseen_from: datetime | None = None
     unseen: tuple[tuple[datetime, datetime], ...] = ()
 
@@ -93,9 +94,14 @@ class Deployment:
 
     @property
     def judged_from(self) -> datetime | None:
-        """When its command ended, by the clock of now: it may have been set since."""
-        ended = self.command_ended_at
-        return None if ended is None else ended + self.watched.clock_set
+        """From when its window counts, by the clock of now, which may have been set since its command ended.
+
+        What a migration holds up is watched from its start on.
+        """
+        if self.command_ended_at is None:
+            return None
+        ended = self.command_ended_at + self.watched.clock_set
+        return max(ended, self.watched.complete_at or ended)
 
     @property
     def open(self) -> bool:

@@ -26,8 +26,20 @@ def found_out(window: Window, view: View, before: Progress, progress: Progress, 
     progress = replace(progress, stopped=stopped)
     if window.command_ended_at is not None:
         present = progress.present | {container.service for container in containers}
-        progress = replace(progress, present=present)
+        complete_at = progress.complete_at or (now if _complete(window, view) else None)
+        progress = replace(progress, present=present, complete_at=complete_at)
     return replace(progress, recovered=progress.recovered | _recovered(window, view))
+
+
+def _complete(window: Window, view: View) -> bool:
+    """Everything that is expected has been started, and no migration holds anything up."""
+    if any(c.running for service in window.migrations for c in view.of(service)):
+        return False
+    return all(_started(view.of(service)) for service in window.expected)
+
+
+def _started(containers: list[Container]) -> bool:
+    return bool(containers) and all(container.started_at is not None for container in containers)
 
 
 def _run(container: Container) -> Run:
@@ -46,6 +58,10 @@ def _well(window: Window, view: View, service: str) -> bool:
     )
 
 
+def _here(view: View, service: str) -> bool:
+    return any(container.service == service for container in remaining(view))
+
+
 def known_of(window: Window, view: View, progress: Progress) -> tuple[Window, View]:
     """Both with what earlier looks found."""
     window = replace(window, baseline_unhealthy=window.baseline_unhealthy - progress.recovered)
@@ -56,4 +72,5 @@ def known_of(window: Window, view: View, progress: Progress) -> tuple[Window, Vi
         unseen=progress.unseen,
         heard_since=progress.heard_since,
         paused_at=progress.paused_at,
+        removed=frozenset(s for s in window.expected & progress.present if not _here(view, s)),
     )

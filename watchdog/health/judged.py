@@ -45,20 +45,21 @@ def judged_from(window: Window, view: View, state: CheckState) -> datetime | Non
     """From when on a check's answers speak about this deployment; None: not yet.
 
     Not while the command runs, nor while a container that it asks is yet to be started (another may be
-    waiting for a migration), nor while somebody has stopped or paused one; else from that container's first
-    start, or the end of its pause.
+    waiting for a migration), nor while somebody has stopped, paused or removed any: what it asks may need the
+    others. Else from the youngest start that was not the engine's, or the end of a pause.
     """
-    if window.command_ended_at is None:
+    if window.command_ended_at is None or view.removed:
         return None
-    start = max(window.command_ended_at, view.paused_at or window.command_ended_at)
-    for service in asked(window, state):
+    asked = _asked(window, state)
+    starts = [window.command_ended_at, view.paused_at or window.command_ended_at]
+    for service in window.expected - window.migrations | asked:
         containers = view.of(service)
-        if not containers or any(c.started_at is None for c in containers):
-            return None
         if _taken_away(window, view, containers):
             return None
-        start = max(start, *(_first_start(c) for c in containers))
-    return start
+        if service in asked and not (containers and all(c.started_at for c in containers)):
+            return None
+        starts += [_first_start(c) for c in containers if c.started_at]
+    return max(starts)
 
 
 def _taken_away(window: Window, view: View, containers: Sequence[Container]) -> bool:
@@ -67,7 +68,7 @@ def _taken_away(window: Window, view: View, containers: Sequence[Container]) -> 
     return any(resting) and not any(c.running for c in containers)
 
 
-def asked(window: Window, state: CheckState) -> frozenset[str]:
+def _asked(window: Window, state: CheckState) -> frozenset[str]:
     """The services that answer a check; one that names none is answered by all of them together."""
     if state.check.service is not None:
         return frozenset({state.check.service}) & window.expected

@@ -28,15 +28,19 @@ def passed(progress: Progress, now: datetime) -> timedelta:
 def looking(window: Window, progress: Progress, now: datetime) -> Progress:
     """At the beginning of a look: what was counted for another end of the command is counted anew."""
     if progress.ended_at != window.command_ended_at:
-        zero = timedelta(0)
-        progress = replace(progress, ended_at=window.command_ended_at, clock_set=zero, waited=zero)
+        ended, zero = window.command_ended_at, timedelta(0)
+        progress = replace(progress, ended_at=ended, clock_set=zero, waited=zero, complete_at=None)
     if progress.looked_at is None:
         since = now if progress.heard_since is not None else None
         return replace(progress, looked_at=now, heard_since=since)
     jump = now - progress.looked_at - passed(progress, now)
-    green_since = progress.green_since + jump if progress.green_since else None
-    clock_set = progress.clock_set + jump if window.command_ended_at else timedelta(0)
-    return replace(progress, looked_at=now, green_since=green_since, clock_set=clock_set)
+    return replace(
+        progress,
+        looked_at=now,
+        green_since=progress.green_since + jump if progress.green_since else None,
+        complete_at=progress.complete_at + jump if progress.complete_at else None,
+        clock_set=progress.clock_set + jump if window.command_ended_at else timedelta(0),
+    )
 
 
 def by_todays_clock(window: Window, view: View, progress: Progress, now: datetime) -> tuple[Window, View]:

@@ -75,7 +75,8 @@ class View:
     """The world at one moment. `killed`: IDs of containers that somebody stopped (a `kill` before the end).
 
     `reachable` False: the engine did not answer, and `containers` say nothing. What earlier looks found is
-    added by the verdict: `unseen`, `heard_since` and `paused_at` as in `Progress`.
+    added by the verdict: `unseen`, `heard_since` and `paused_at` as in `Progress`; `removed`: services whose
+    containers somebody removed.
     """
 
     containers: tuple[Container, ...]
@@ -85,6 +86,7 @@ class View:
     unseen: tuple[Span, ...] = ()
     heard_since: datetime | None = None
     paused_at: datetime | None = None
+    removed: frozenset[str] = frozenset()
 
     def of(self, service: str) -> list[Container]:
         """The service's containers, without those made by `run`."""
@@ -109,6 +111,8 @@ class Progress:
         waited: How much of `healthy_deadline` was used up.
         present: Services that had a container after the command: what vanishes then was removed by somebody.
         stopped: Containers that somebody stopped, and that have not been started since.
+        complete_at: When everything that is expected had been started for the first time: a migration may
+            have come before.
         recovered: Services that were bad before and that this deployment's containers made healthy.
         paused_at: When a container was last found paused: answers from before then say nothing.
         unseen_from, unseen: When the engine did not answer: who ended a container then cannot be told.
@@ -124,6 +128,7 @@ class Progress:
     waited: timedelta = timedelta(0)
     present: frozenset[str] = frozenset()
     stopped: frozenset[Run] = frozenset()
+    complete_at: datetime | None = None
     recovered: frozenset[str] = frozenset()
     paused_at: datetime | None = None
     unseen_from: datetime | None = None
