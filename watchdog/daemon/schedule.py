@@ -18,10 +18,13 @@ from watchdog.daemon.guard import Guard
 from watchdog.errors import Busy, WatchdogError
 
 if TYPE_CHECKING:
+    from apscheduler.events import JobEvent
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 log = structlog.get_logger(__name__)
 
+HOURLY = " hourly"
+"""Ends the name of a stack's hourly job; its daily one is called like the stack."""
 RETRIES = 30
 RETRY_AFTER = timedelta(minutes=2)
 """A busy stack is asked again for an hour; then the backup counts as failed, which alerts."""
@@ -31,12 +34,23 @@ class Schedule:
     """Runs the chores of every guard; `guards` is shared with the supervisor."""
 
     def __init__(self, guards: Mapping[str, Guard]) -> None:
+        from apscheduler.events import (
+            EVENT_JOB_ERROR,
+            EVENT_JOB_EXECUTED,
+            EVENT_JOB_MAX_INSTANCES,
+            EVENT_JOB_MISSED,
+        )
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
         self._guards = guards
         self._scheduler: AsyncIOScheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
+        self._scheduler.add_listener(self._ran, EVENT_JOB_EXECUTED)
+        self._scheduler.add_listener(
+            self._failed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
+        )
+        self._troubled: set[str] = set()
 
     def start(self) -> None:
         self._scheduler.start()
@@ -51,7 +65,7 @@ class Schedule:
                 "interval",
                 hours=1,
                 args=[guard.name],
-                id=f"{guard.name} hourly",
+                id=guard.name + HOURLY,
                 next_run_time=datetime.now(UTC),  # what a dead process left is dropped at the start
             )
             daily = guard.tools.settings.backup.daily
@@ -73,6 +87,21 @@ class Schedule:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    def _ran(self, event: JobEvent) -> None:
+        self._troubled.discard(event.job_id)
+
+    def _failed(self, event: JobEvent) -> None:
+        """The scheduler tells nobody that a job broke off, was missed or is at work still: we do, once."""
+        guard = self._guards.get(event.job_id.removesuffix(HOURLY))
+        if guard is None:
+            return
+        reason = _reason(event)
+        guard.desk.tell("chore_failed", job=event.job_id, reason=reason)
+        if event.job_id not in self._troubled:
+            self._troubled.add(event.job_id)
+            what = "the hourly chores" if event.job_id.endswith(HOURLY) else "the daily backup"
+            guard.desk.work.keep(guard.desk.alert(Level.CRITICAL, f"{what} did not run", reason))
+
     async def _daily(self, stack: str) -> None:
         guard = self._guards.get(stack)
         if guard is not None:
@@ -82,6 +111,14 @@ class Schedule:
         guard = self._guards.get(stack)
         if guard is not None:
             await hourly(guard)
+
+
+def _reason(event: JobEvent) -> str:
+    """An error of ours by its kind alone: its words may hold what a log must not. The traceback is logged."""
+    if (error := getattr(event, "exception", None)) is not None:
+        log.error("chore_broke_off", job=event.job_id, exc_info=error)
+        return f"an error of ops-watchdog's own: {type(error).__name__}; see its log"
+    return "it was due while the one before was still at work, or while this host slept"
 
 
 async def hourly(guard: Guard) -> None:
