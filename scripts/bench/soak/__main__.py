@@ -1,6 +1,6 @@
 """Soaks the daemon in deployments, and exits non-zero where one was judged wrongly.
 
-    python -m bench.soak [--healthy 200] [--broken 48] [--seed 1] [--only KIND]… [--without-engine-restart]
+    python -m bench.soak [--healthy 200] [--broken 42] [--seed 1] [--only KIND]… [--without-engine-restart]
                          [--json] [--list]
 
 With --only, the numbers say how often each named kind is played.
@@ -13,6 +13,7 @@ import signal
 import sys
 
 from demo.stage import alone
+from demo.timeline import StoryFailed
 from rich.console import Console
 
 from bench.limits import as_json, exit_code, show
@@ -32,8 +33,12 @@ def main(arguments: list[str]) -> int:
         options.healthy, options.broken, options.seed, tuple(options.only), not options.without_engine_restart
     )
     console = Console(highlight=False, soft_wrap=True, stderr=options.json)
-    with alone():
-        limits = run(console, wish)
+    try:
+        with alone():
+            limits = run(console, wish)
+    except StoryFailed as error:
+        print(error, file=sys.stderr)
+        return 1
     if options.json:
         print(as_json(limits))
     else:

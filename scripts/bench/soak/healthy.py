@@ -235,6 +235,6 @@ HEALTHY = (
     Kind("daemon reloaded in the window", window.daemon_reloaded),
     Kind("engine frozen in the window", window.engine_frozen, engine=True, weight=1),
     Kind("engine restarted in the window", window.engine_restarted, engine=True, weight=1),
-    Kind("shop with another environment", shop_reworded, DEMO_ONLY, weight=4),
+    Kind("shop with another environment", shop_reworded, DEMO_ONLY),
     Kind("mistyped command", mistyped, ends=NOTHING, weight=1),
 )

@@ -42,16 +42,21 @@ class Result:
 
 
 def play(scene: Scene, rounds: Iterable[Round], tell: Callable[[Result], None]) -> None:
-    """All of them, one after the other; a repair in between is a deployment like any other, and told."""
+    """All of them, one after the other; a repair in between is a deployment like any other, and told.
+
+    Then the stack is taken down: the others need the engine.
+    """
     end = End.GOOD
     for one in rounds:
-        if scene.house.closed:
-            return
         if (repaired := _rest(scene, end)) is not None:
             tell(repaired)
+        if scene.house.closed:
+            return
         result = _play(scene, one)
         tell(result)
         end = result.ending.end
+    with scene.traffic.shared():
+        scene.product.down()
 
 
 def _rest(scene: Scene, end: End) -> Result | None:
@@ -62,6 +67,8 @@ def _rest(scene: Scene, end: End) -> Result | None:
     with scene.traffic.shared():
         scene.product.sweep()
     if end is not End.CAUGHT and _rests_within(scene, REST_SECONDS):
+        return None
+    if scene.house.closed:
         return None
     if scene.shop is not None:
         scene.run(*argv(scene.house.place, "rollback", "--stack", scene.name, "--yes"))
@@ -76,13 +83,12 @@ def _rest(scene: Scene, end: End) -> Result | None:
 
 
 def _repair(scene: Scene) -> None:
-    """Forwards: a release that is good again, or is not: what is red before says nothing about it.
-
-    What fails all the time can hardly be captured: without --no-rollback it might be refused.
-    """
-    if scene.shop is None:
-        scene.write()
-    scene.announce(*scene.up("--remove-orphans"), options=("--no-rollback",))
+    """Forwards, by hand: a release that is good again. What was red before says nothing about it."""
+    if scene.shop is not None:  # its files name a good release already, after a rollback that was not enough
+        scene.announce(options=("--no-rollback",))
+        return
+    scene.write()
+    scene.observe(*scene.up("--remove-orphans"))
 
 
 def _rests_within(scene: Scene, seconds: float) -> bool:

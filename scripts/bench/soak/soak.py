@@ -28,7 +28,7 @@ class Wish:
     """
 
     healthy: int = 200
-    broken: int = 48
+    broken: int = 42
     seed: int = 1
     only: tuple[str, ...] = ()
     disturbs_engine: bool = True
