@@ -18,7 +18,8 @@ from demo.timeline import Event, parsed
 POLL_SECONDS = 0.03
 START_SECONDS = 30.0
 
-DEPLOYMENT = {"min_healthy_time": "1s", "healthy_deadline": "15s"}
+DEPLOYMENT = {"min_healthy_time": "2s", "healthy_deadline": "15s"}
+"""min_healthy_time is longer than any crash loop here runs at a time, however slow the machine is."""
 RHYTHM = {"interval": "500ms", "timeout": "2s", "failure_threshold": 4}
 BACKUP = {"daily": "off", "disk_reserve": "256MiB"}
 
