@@ -118,7 +118,7 @@ async def test_what_was_not_told_yet_is_told_by_the_next_process(house: House) -
     guard = await house.adopted()
     await red(house, guard)
     guard = await house.reborn(guard)
-    await later(house, guard, timedelta(seconds=10))
+    await house.live(guard, 10)
     assert [(a.title, a.text) for a in await house.alerts()] == [("check api is down", "HTTP 500")]
 
 
@@ -383,7 +383,9 @@ async def test_what_is_due_is_not_waited_for_half_a_minute(house: House) -> None
     assert guard.alarming.pause is None
     for _ in range(3):
         await house.handled(guard, Probed(Sample("api", house.clock.now(), Answer.BAD, "HTTP 500")))
-    assert guard.alarming.pause == timedelta(seconds=10)
+    assert guard.alarming.pause == timedelta(seconds=1)
+    await later(house, guard, timedelta(seconds=1))
+    assert guard.alarming.pause == timedelta(seconds=9)
 
 
 @pytest.mark.parametrize("color", [Answer.OK, Answer.INCONCLUSIVE])

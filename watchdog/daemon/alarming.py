@@ -38,7 +38,7 @@ from watchdog.rollback.proposal import Proposal
 from watchdog.rollback.suspension import Suspends, holding
 
 SHORTEST = timedelta(seconds=1)
-"""Between two reviews that only time asks for."""
+"""Between two reviews that nothing but time or a check's colour asks for: a thousand may turn at once."""
 
 
 class Alarming:
@@ -52,7 +52,6 @@ class Alarming:
         self._proposal: Proposal | None = None
         self._story: tuple[object, ...] | None = None
         self._seen: tuple[object, ...] | None = None
-        self._turned = False
         self._due: datetime | None = None
         self._quiet_until = float("-inf")
 
@@ -62,8 +61,9 @@ class Alarming:
         self._alarms = {row.subject: row for row in rows if kind(row.subject) in KINDS}
 
     def turned(self) -> None:
-        """A check has changed its colour."""
-        self._turned = True
+        """A check has changed its colour: reviewed soon, together with others that do so now."""
+        soon = self._now + SHORTEST
+        self._due = min(self._due, soon) if self._due is not None else soon
 
     @property
     def pause(self) -> timedelta | None:
@@ -74,7 +74,6 @@ class Alarming:
         """Look through everything, where anything changed or is due."""
         if not self._news():
             return
-        self._turned = False
         await self._read_stories()
         cases = self._cases()
         found = together(cases, self._now)
@@ -89,7 +88,7 @@ class Alarming:
         watch = self._desk.watch
         seen = (watch.looked_at, watch.reachable, self._told_elsewhere, self._stories)
         changed, self._seen = seen != self._seen, seen
-        return changed or self._turned or (self._due is not None and self._now >= self._due)
+        return changed or (self._due is not None and self._now >= self._due)
 
     @property
     def _stories(self) -> tuple[object, ...]:
