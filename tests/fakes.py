@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from watchdog.clock import Clock, Uptime
-from watchdog.errors import StepFailed, Unreachable
+from watchdog.errors import Refused, StepFailed, Unreachable
 from watchdog.health.check import Answer, Check, Sample
 from watchdog.stack import Container, Event, Health, Stack
 from watchdog.stack.ports import AS_DECLARED
@@ -245,6 +245,19 @@ class FakeOrchestrator:
         """Set `refusal` to a message and every verb fails with it."""
         if self.refusal is not None:
             raise StepFailed(self.refusal)
+
+
+class FakeCommands:
+    """Deployments' commands: `outlives` is what no `end` can end; `ended` lists what was asked for."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.outlives = ""
+
+    async def end(self, deployment: str) -> None:
+        self.ended.append(deployment)
+        if self.outlives:
+            raise Refused(self.outlives)
 
 
 class FakeEvents:

@@ -16,6 +16,7 @@ from watchdog.adapters.docker_engine import DockerEngine
 from watchdog.adapters.docker_events import DockerEvents
 from watchdog.adapters.file_lock import FileLock
 from watchdog.adapters.probes import Probes
+from watchdog.adapters.scope import Scopes
 from watchdog.adapters.sqlite_ledger import SqliteLedger
 from watchdog.adapters.systemd import Notifier
 from watchdog.adapters.terminal_command import TerminalCommand
@@ -96,6 +97,7 @@ class Application:
             orchestrator=self._compose,
             prober=Probes(self._engine, stack.project, clusters.first_row, self._clock),
             clusters=clusters,
+            commands=Scopes(),
             lock=self._lock,
             clock=self._clock,
             incident_directory=self._configuration.settings.state_dir / "incidents",

@@ -13,11 +13,13 @@ class FakeCommand:
     def __init__(self, *argv: str) -> None:
         self.argv = argv or ("deploy.sh",)
         self.calls: list[str] = []
+        self.deployments: list[str] = []
         self.started = asyncio.Event()
         self._over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    async def run(self) -> int:
+    async def run(self, deployment: str) -> int:
         self.calls.append("run")
+        self.deployments.append(deployment)
         self.started.set()
         return await asyncio.shield(self._over)
 

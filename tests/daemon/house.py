@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.fakes import FakeClock, FakeEngine, ScriptedProber
+from tests.fakes import FakeClock, FakeCommands, FakeEngine, ScriptedProber
 from tests.health.samples import check
 from tests.stack.project import FileOrchestrator
 from watchdog.adapters.file_lock import FileLock
@@ -68,6 +68,7 @@ class House:
         self.engine = FakeEngine(self.clock)
         self.orchestrator = FileOrchestrator(self.engine)
         self.prober = ScriptedProber(self.clock)
+        self.commands = FakeCommands()
         self.ledger = SqliteLedger(root / "state.db")
         self.outbox = Outbox(self.ledger, None, self.clock)
         self.stack = Stack("shop", "shop", self.srv, (self.compose,))
@@ -136,6 +137,7 @@ class House:
             orchestrator=self.orchestrator,
             prober=self.prober,
             clusters=self.clusters,
+            commands=self.commands,
             lock=FileLock(self.root / "locks", self.clock),
             clock=self.clock,
             incident_directory=self.root / "incidents",

@@ -17,6 +17,7 @@ from watchdog.daemon.messages import Probed
 from watchdog.deploy.deployment import Deployment, Kind, Phase
 from watchdog.errors import Busy, Refused, Unreachable
 from watchdog.health.check import Answer
+from watchdog.rollback.operation import Outcome
 
 Running = asyncio.Task[dict[str, object]]
 
@@ -120,6 +121,53 @@ async def test_a_command_whose_terminal_is_gone_fails(house: House) -> None:
     command.lose_terminal()
     assert (await task)["state"] == "rolled back"
     assert (await house.ledger.operations("shop"))[0].reasons[0] == "the terminal is gone"
+
+
+async def test_of_a_command_that_failed_nothing_is_left_before_it_is_judged(house: House) -> None:
+    guard = await house.adopted()
+    command = FakeCommand()
+    task = await begun(guard, command)
+    await house.deploy("2")
+    command.exit(1)
+    assert (await task)["state"] == "rolled back"
+    name = (await house.newest_deployment()).id
+    assert house.commands.ended == [name, name], "at its end, and by preflight"
+    assert command.deployments == [name]
+
+
+async def test_what_a_healthy_command_left_in_the_background_is_its_own_affair(house: House) -> None:
+    guard = await house.adopted()
+    command = FakeCommand()
+    await begun(guard, command)
+    command.exit(0)
+    await house.heard("command_ended")
+    assert house.commands.ended == []
+
+
+async def test_what_outlives_its_command_and_cannot_be_ended_is_not_deployed_against(house: House) -> None:
+    guard = await house.adopted()
+    house.commands.outlives = "process 4711 still runs"
+    command = FakeCommand()
+    task = await begun(guard, command)
+    await house.deploy("2")
+    command.exit(1)
+    assert (await task)["state"] == "failed"
+    operation = (await house.ledger.operations("shop"))[0]
+    assert (operation.outcome, "4711" in operation.detail) == (Outcome.REFUSED, True)
+    assert await house.running() == {"backend": "shop/backend:2", "web": "shop/web:1"}
+
+
+async def test_two_deployments_within_one_second_are_two(house: House) -> None:
+    guard = await house.adopted()
+    names = set()
+    for _ in range(2):
+        command = FakeCommand()
+        task = await begun(guard, command)
+        names.add(under_way(guard).id)
+        command.exit(1)
+        await task
+    assert names == {d.id for d in await house.ledger.deployments("shop")}
+    assert len(names) == 2
 
 
 async def test_a_verdict_that_falls_while_the_command_runs_ends_it_before_anything_else(house: House) -> None:

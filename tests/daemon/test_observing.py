@@ -122,6 +122,19 @@ async def test_a_second_deployment_supersedes_the_first_and_keeps_its_target(hou
     assert (superseded.phase, superseded.ended_at) == (Phase.SUPERSEDED, house.clock.now())
 
 
+async def test_a_clock_set_back_takes_no_deployments_name_from_it(house: House) -> None:
+    guard = await house.adopted()
+    await house.deploy("2")
+    first = await noticed(house, guard)
+    await house.live(guard, 60)
+    house.clock.jump(first.started_at - house.clock.now())
+    await house.deploy("3")
+    second = await noticed(house, guard)
+    assert second.started_at == first.started_at
+    assert {d.id for d in await house.ledger.deployments("shop")} == {first.id, second.id}
+    assert second.id != first.id
+
+
 async def test_what_the_first_broke_is_no_excuse_for_the_second(house: House) -> None:
     guard = await house.adopted()
     await house.deploy("2")

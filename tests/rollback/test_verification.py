@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.backup.sets import script_set
-from tests.fakes import FakeEngine, FakeOrchestrator, ScriptedProber
+from tests.fakes import FakeCommands, FakeEngine, FakeOrchestrator, ScriptedProber
 from tests.postgres_server import Server, docker
 from watchdog.adapters.file_lock import FileLock
 from watchdog.backup.backup import Backup, Level
@@ -89,6 +89,7 @@ class Site:
             orchestrator=FakeOrchestrator(engine),
             prober=ScriptedProber(CLOCK),
             clusters=self.clusters,
+            commands=FakeCommands(),
             lock=FileLock(self.directory, CLOCK),
             clock=CLOCK,
             incident_directory=self.directory,

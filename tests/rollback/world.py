@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from tests.fakes import FakeClock, FakeEngine, ScriptedProber
+from tests.fakes import FakeClock, FakeCommands, FakeEngine, ScriptedProber
 from tests.health.samples import check
 from tests.rollback.samples import deployment
 from tests.stack.project import FileOrchestrator
@@ -134,6 +134,7 @@ class World:
         self.engine = WatchedEngine(self.clock)
         self.orchestrator = WatchedOrchestrator(self.engine)
         self.prober = WatchedProber(self.clock)
+        self.commands = FakeCommands()
         self.ledger = WatchedLedger(root / "state.db")
         self.told: list[tuple[str, str]] = []
         self.alerts_waiting = 0
@@ -189,6 +190,7 @@ class World:
             orchestrator=self.orchestrator,
             prober=self.prober,
             clusters=NoServer(),
+            commands=self.commands,
             lock=FileLock(self.root / "locks", self.clock),
             clock=self.clock,
             incident_directory=self.root / "incidents",

@@ -37,7 +37,7 @@ async def talk(
                 if "progress" in message:
                     printer.progress(message["progress"])
                 elif "run" in message and command is not None:
-                    running = asyncio.create_task(_run(command, conversation))
+                    running = asyncio.create_task(_run(command, message, conversation))
                 elif "end" in message and command is not None:
                     await command.end()
                 elif "file" in message and files is not None:
@@ -48,9 +48,10 @@ async def talk(
     raise Unreachable("the daemon went away; see 'ops-watchdog status' and 'journalctl -u ops-watchdog'")
 
 
-async def _run(command: Command, conversation: Conversation) -> None:
+async def _run(command: Command, message: Mapping[str, Any], conversation: Conversation) -> None:
+    """A daemon that is older than this command names no deployment."""
     try:
-        conversation.send({"ended": await command.run()})
+        conversation.send({"ended": await command.run(str(message.get("deployment", "")))})
     except WatchdogError as error:
         conversation.send({"failed": str(error)})
 

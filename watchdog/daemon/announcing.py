@@ -10,9 +10,8 @@ from datetime import timedelta
 
 from watchdog.alert.alert import Level, alert
 from watchdog.backup.backup import Backup
-from watchdog.clock import timestamp
 from watchdog.daemon.arming import why_unarmed
-from watchdog.daemon.before import baselines
+from watchdog.daemon.before import baselines, free_name
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.judging import taken_up
 from watchdog.daemon.looking import Looker
@@ -68,7 +67,7 @@ class Announcement:
         deployment = await desk.ask(lambda: self._open(backup))
         self._preparer.start(backup, deployment)
         desk.tell("deployment_started", deployment=deployment.id, command=list(shown(self._command.argv)))
-        code, why = await self._run_command()
+        code, why = await self._run_command(deployment)
         return await desk.ask(lambda: self._command_ended(code, why))
 
     async def end_command(self) -> None:
@@ -76,21 +75,35 @@ class Announcement:
         if self._desk.work.commanding:
             await self._command.end()
 
-    async def _run_command(self) -> tuple[int, str]:
-        """Its exit code, and a reason where it did not end by itself."""
-        limit = self._desk.tools.settings.deployment.command_timeout
+    async def _run_command(self, deployment: Deployment) -> tuple[int, str]:
+        """Its exit code, and a reason where it did not end by itself. Of one that failed nothing is left."""
         self._desk.work.commanding = True
         try:
+            code, why = await self._until_ended(deployment)
+            if code:
+                await self._end_rest(deployment)
+            return code, why
+        finally:
+            self._desk.work.commanding = False
+
+    async def _until_ended(self, deployment: Deployment) -> tuple[int, str]:
+        limit = self._desk.tools.settings.deployment.command_timeout
+        try:
             async with asyncio.timeout(limit.total_seconds()):
-                return await self._command.run(), ""
+                return await self._command.run(deployment.id), ""
         except TimeoutError:
             await self._command.end()
             return TIMED_OUT, f"the deployment command did not end within {limit} and was ended"
         except WatchdogError as error:
             await self._command.end()  # it may run although its client makes no sense
             return TIMED_OUT, str(error)
-        finally:
-            self._desk.work.commanding = False
+
+    async def _end_rest(self, deployment: Deployment) -> None:
+        """In the background, or after its terminal went. Preflight asks again and refuses what stays."""
+        try:
+            await self._desk.tools.hands.commands.end(deployment.id)
+        except WatchdogError as error:
+            self._desk.tell("command_outlives", deployment=deployment.id, reason=str(error))
 
     async def _backup_before(self) -> Backup | None:
         """Without proof of what runs there is nothing to come back to: say so before, not after."""
@@ -121,7 +134,7 @@ class Announcement:
         self._superseded, self._backup = superseded, backup
         self._ran = frozenset(c.id for c in watch.containers if c.running)
         deployment = Deployment(
-            id=f"{timestamp(now)}-{desk.name}",
+            id=await free_name(desk, now),
             stack=desk.name,
             kind=Kind.ANNOUNCED,
             phase=Phase.DEPLOYING,

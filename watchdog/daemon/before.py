@@ -1,11 +1,12 @@
-"""What was not in order before a deployment began: gathered once, when it is opened (`health.baseline`)."""
+"""What a deployment is opened with: a name, and what was not in order before it began (`health.baseline`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 
+from watchdog.clock import timestamp
 from watchdog.daemon.desk import Desk
 from watchdog.deploy.deployment import Deployment
 from watchdog.health.baseline import broken, disturbed, inherited, unproven
@@ -36,3 +37,10 @@ def baselines(
         baseline_unproven=inherited(superseded.baseline_unproven, unsure),
         baseline_unhealthy=inherited(superseded.baseline_unhealthy, bad),
     )
+
+
+async def free_name(desk: Desk, now: datetime) -> str:
+    """Of this second, or of the next one that no deployment is named after: each is a row of its own."""
+    while await desk.tools.ledger.deployment(name := f"{timestamp(now)}-{desk.name}") is not None:
+        now += timedelta(seconds=1)
+    return name

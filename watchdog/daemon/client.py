@@ -50,9 +50,9 @@ class RemoteCommand:
         self._channel = channel
         self._answer: asyncio.Task[dict[str, Any] | None] | None = None
 
-    async def run(self) -> int:
+    async def run(self, deployment: str) -> int:
         """Cancelled, it is heard all the same: `end` has to know when nothing is left."""
-        self._channel.send({"run": True})
+        self._channel.send({"run": True, "deployment": deployment})
         self._answer = asyncio.create_task(self._channel.receive())
         answer = await asyncio.shield(self._answer)
         if answer is None:

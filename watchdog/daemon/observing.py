@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from watchdog.clock import timestamp
-from watchdog.daemon.before import baselines
+from watchdog.daemon.before import baselines, free_name
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.judging import settling
 from watchdog.deploy.changes import changed_services, of_known_making
@@ -80,7 +79,7 @@ async def notice_files(desk: Desk, known: Release, found: Release) -> None:
 
 async def _open(desk: Desk, changed: tuple[str, ...], previous: Containers, now: datetime) -> None:
     superseded = desk.watch.deployment
-    deployment = _deployment(desk, superseded, previous, now)
+    deployment = _deployment(desk, await free_name(desk, now), superseded, previous, now)
     records: list[Record] = [deployment]
     if superseded:
         records.append(replace(superseded, phase=Phase.SUPERSEDED, ended_at=now))
@@ -89,7 +88,9 @@ async def _open(desk: Desk, changed: tuple[str, ...], previous: Containers, now:
     desk.tell("deployment_observed", deployment=deployment.id, services=list(changed))
 
 
-def _deployment(desk: Desk, superseded: Deployment | None, previous: Containers, now: datetime) -> Deployment:
+def _deployment(
+    desk: Desk, name: str, superseded: Deployment | None, previous: Containers, now: datetime
+) -> Deployment:
     """The baseline is what the last look showed, if it is known: a look may fall into the middle.
 
     A superseded deployment began from its own baseline: what it broke is no excuse for its successor.
@@ -98,7 +99,7 @@ def _deployment(desk: Desk, superseded: Deployment | None, previous: Containers,
     before = [c for c in previous or watch.containers if of_known_making(watch.known, c)]
     ran = frozenset(c.service for c in before if c.running and not c.one_off)
     return Deployment(
-        id=f"{timestamp(now)}-{desk.name}",
+        id=name,
         stack=desk.name,
         kind=Kind.OBSERVED,
         phase=Phase.MONITORING,

@@ -41,8 +41,11 @@ class Command(Protocol):
 
     argv: tuple[str, ...]
 
-    async def run(self) -> int:
-        """Its exit code. Raises `WatchdogError` where it cannot start or its caller is gone."""
+    async def run(self, deployment: str) -> int:
+        """Its exit code. Raises `WatchdogError` where it cannot start or its caller is gone.
+
+        `deployment`: the name by which what it leaves behind is found (`rollback.run.Commands`).
+        """
         ...
 
     async def end(self) -> None:

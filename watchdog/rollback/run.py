@@ -37,6 +37,14 @@ class Lock(Protocol):
         ...
 
 
+class Commands(Protocol):
+    """The commands of announced deployments, as far as they run on this host."""
+
+    async def end(self, deployment: str) -> None:
+        """End all that it started, whatever became of its terminal. Raises `Refused` for what stays."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Hands:
     """Everything a step may touch, for one stack. Built in `app`, the same for daemon and command line.
@@ -50,6 +58,7 @@ class Hands:
     orchestrator: Orchestrator
     prober: Prober
     clusters: Clusters
+    commands: Commands
     lock: Lock
     clock: Clock
     incident_directory: Path

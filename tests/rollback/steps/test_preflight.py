@@ -50,6 +50,22 @@ async def test_remembers_what_will_be_stopped_and_its_restart_policies(broken: B
     assert "environment" not in facts["containers"][0], "it holds secrets"
 
 
+async def test_ends_what_the_deployments_command_left_running(broken: Broken) -> None:
+    world, good = broken
+    run = run_of(world, good)
+    await preflight(replace(run, operation=replace(run.operation, deployment="20261120_090000-shop")))
+    assert world.commands.ended == ["20261120_090000-shop"]
+
+
+async def test_is_refused_while_it_goes_on_beside_the_rollback(broken: Broken) -> None:
+    world, good = broken
+    world.commands.outlives = "process 4711 still runs"
+    run = run_of(world, good)
+    with pytest.raises(Refused, match="4711"):
+        await preflight(replace(run, operation=replace(run.operation, deployment="20261120_090000-shop")))
+    assert world.engine.calls == []
+
+
 @pytest.mark.parametrize("digests", [(), ("shop/backend@sha256:gone",)])
 async def test_an_image_that_nobody_gives_back_is_refused_with_a_remedy(
     broken: Broken, digests: tuple[str, ...]

@@ -38,7 +38,7 @@ JOURNAL_ROOM = 64 * 1024**2
 
 async def preflight(run: Run) -> dict[str, Any]:
     """Facts: `containers` (what will be stopped, and its restart policies), `databases` (names), `fenced`."""
-    for require in (_require_room, _bring_images, *REQUIREMENTS):
+    for require in (_end_command, _require_room, _bring_images, *REQUIREMENTS):
         await require(run)
     aborts = run.swaps_database and not run.operation.recovers  # only then anybody asks
     return {
@@ -57,6 +57,12 @@ async def lacks(run: Run) -> list[str]:
         except WatchdogError as error:
             found.append(str(error))
     return found
+
+
+async def _end_command(run: Run) -> None:
+    """What the deployment's command left running would go on deploying beside the rollback: it ends first."""
+    if run.operation.deployment is not None:
+        await run.hands.commands.end(run.operation.deployment)
 
 
 async def _bring_images(run: Run) -> None:
