@@ -9,7 +9,7 @@ import pytest
 
 from tests.daemon.house import LOOK, House
 from tests.fakes import MORNING
-from tests.health.samples import check
+from tests.health.samples import check, exited
 from watchdog.alert.alert import Level
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Hint, Probed, Tick
@@ -262,6 +262,17 @@ async def test_a_service_that_is_removed_is_over(house: House) -> None:
     assert await heard(house) == ["service backend is in trouble", "service backend is no longer in trouble"]
 
 
+async def test_what_no_file_of_the_stack_names_any_more_is_nobodys_service(house: House) -> None:
+    """What a rollback leaves of a service that only the failed version had."""
+    guard = await house.adopted()
+    now = house.clock.now()
+    house.engine.put("shop", exited(1, "new", created_at=now, started_at=now, finished_at=now))
+    guard.watch.known = (*guard.watch.known, ("new", "sha256:2", "2"))
+    await house.live(guard, 60)
+    assert guard.watch.orphans == {"new"}
+    assert await heard(house) == []
+
+
 # Docker
 
 
@@ -336,6 +347,21 @@ async def test_a_held_rollback_never_goes_quiet_until_it_is_resolved(house: Hous
     guard = await house.reborn(guard)
     await later(house, guard, timedelta(seconds=10))
     assert (await heard(house))[4:] == [f"rollback {HELD.id} is no longer held"]
+
+
+async def test_a_rollback_that_this_process_held_is_reminded_of(house: House) -> None:
+    guard = await house.adopted()
+    await house.deploy("2")
+    await house.live(guard, 40)
+    house.prober.script("api", Answer.BAD)
+    await house.live(guard, 30)
+    assert (await house.heard("rollback_ended"))["outcome"] == Outcome.HELD
+    await house.live(guard, 5)
+    await later(house, guard, timedelta(minutes=29))
+    operation = (await house.ledger.operations("shop"))[0].id
+    assert f"rollback {operation} is still held" not in await heard(house)
+    await later(house, guard, timedelta(minutes=2))
+    assert f"rollback {operation} is still held" in " ".join(await heard(house))
 
 
 async def test_a_rollback_that_has_just_been_told_to_be_held_is_not_told_again_at_once(house: House) -> None:

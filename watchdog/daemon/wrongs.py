@@ -59,17 +59,19 @@ def _of_check(state: CheckState, now: datetime) -> Wrong | None:
 def of_services(watch: Watch, restarts: Restarts, gone: Iterable[str], now: datetime) -> Wrongs:
     """By their containers; nothing while those are unknown. `gone`: services to tell of that have none.
 
-    What a check tells of a service's own HEALTHCHECK is not told a second time.
+    What a check tells of a service's own HEALTHCHECK is not told a second time, and what no file of the stack
+    names any more is nobody's service.
     """
     if not watch.reachable or watch.looked_at is None:
         return {}
     told = {p.service for s in watch.checks.values() if isinstance(p := s.check.probe, EngineHealth)}
-    found = troubles(watch.containers, watch.stopped, restarts, now, told)
+    containers = [c for c in watch.containers if c.service not in watch.orphans]
+    found = troubles(containers, watch.stopped, restarts, now, told)
     wrongs: Wrongs = {
         f"{SERVICE} {service}": Wrong(trouble.detail, trouble.since) if trouble else None
         for service, trouble in found.items()
     }
-    present = {c.service for c in watch.containers}
+    present = {c.service for c in containers}
     return {**{f"{SERVICE} {service}": None for service in gone if service not in present}, **wrongs}
 
 
