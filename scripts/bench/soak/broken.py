@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from demo.versions import BREAKAGES
 
 from bench.soak.kind import CAUGHT, DEMO_ONLY, QUICK, WITH_HEALTHCHECK, WITH_MIGRATION, Kind
-from bench.soak.product import CHECKED, DEMO_TAG, MIGRATING, PLAIN, SCALED, Edits, Flavour, healthcheck
+from bench.soak.product import (
+    CHECKED,
+    DEMO_TAG,
+    MIGRATING,
+    PLAIN,
+    SCALED,
+    Edits,
+    Flavour,
+    healthcheck,
+    unseen,
+)
 from bench.soak.scene import Scene
 
 QUIET = {"EXIT_AFTER": "0.5", "EXIT_CODE": "3", "restart": "no"}
@@ -28,11 +37,6 @@ def deployed(edits: Edits) -> Callable[[Scene], None]:
         s.random.choice((s.announce, s.observe))()
 
     return act
-
-
-def unseen(worker: Mapping[str, Any]) -> Edits:
-    """What no check sees: the web service does not ask for it."""
-    return {"worker": worker, "web": {"STORE": None}}
 
 
 def announced(edits: Edits) -> Callable[[Scene], None]:

@@ -8,7 +8,7 @@ from functools import partial
 from bench.soak import in_the_window as window
 from bench.soak.ending import End
 from bench.soak.kind import DEMO_ONLY, EITHER, QUICK, WITH_MIGRATION, Kind
-from bench.soak.product import CHECKED, PATIENT, PLAIN, SCALED, healthcheck
+from bench.soak.product import CHECKED, PATIENT, PLAIN, SCALED, healthcheck, unseen
 from bench.soak.scene import Scene
 
 
@@ -166,7 +166,7 @@ def a_service_less(s: Scene) -> None:
 
 def restarts_until_ready(s: Scene) -> None:
     """It ends twice because what it needs is not there yet, and then stays."""
-    s.write({"worker": {"EXIT_AFTER": "0.2", "EXIT_CODE": "1", "EXIT_TIMES": "2"}})
+    s.write(unseen({"EXIT_AFTER": "0.2", "EXIT_CODE": "1", "EXIT_TIMES": "2"}))
     s.random.choice((s.announce, s.observe))()
 
 

@@ -171,6 +171,11 @@ def _service(product: Product, role: str) -> Service:
     }
 
 
+def unseen(worker: Mapping[str, Any]) -> Edits:
+    """What no check sees: the web service does not ask for it."""
+    return {"worker": worker, "web": {"STORE": None}}
+
+
 def build_images() -> None:
     """Makes both images exist, as the present program has them."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(IMAGE.iterdir()))).hexdigest()[:16]

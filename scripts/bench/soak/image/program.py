@@ -80,7 +80,7 @@ def eat() -> None:
     """Kept, and written to: memory that nobody touches is not counted."""
     held = []
     while True:
-        held.append(bytearray(b"x" * 8_000_000))
+        held.append(bytearray(b"x" * 64_000_000))
 
 
 class Server(socketserver.ThreadingTCPServer):
