@@ -109,5 +109,8 @@ class Events(Protocol):
     """Hints that something about a project changed; the truth is what `Engine.containers` says."""
 
     def stream(self) -> AsyncIterator[Event]:
-        """Endless. Reconnects by itself; each (re)connection yields a `CONNECTED`, each loss a `LOST`."""
+        """Endless. Reconnects by itself; each (re)connection yields a `CONNECTED`, each loss a `LOST`.
+
+        What was missed comes before CONNECTED, as far as the engine remembers it; what is lost is a `MISSED`.
+        """
         ...
