@@ -128,5 +128,11 @@ def _limits(policy: DeploymentPolicy) -> Limits:
     )
 
 
+def migrating(watch: Watch, settings: StackSettings) -> bool:
+    """A migration runs: everybody else waits for it."""
+    named = _migrations(watch, settings)
+    return any(c.running and c.service in named and not c.one_off for c in watch.containers)
+
+
 def _migrations(watch: Watch, settings: StackSettings) -> frozenset[str]:
     return migrations(watch.containers) | frozenset(settings.stack.migrations)
