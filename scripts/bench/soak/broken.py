@@ -14,6 +14,7 @@ from bench.soak.product import (
     CHECKED,
     DEMO_TAG,
     MIGRATING,
+    PATIENT,
     PLAIN,
     SCALED,
     Edits,
@@ -139,7 +140,8 @@ BROKEN = (
     broken("exit that nothing restarts", deployed(unseen(QUIET)), (PLAIN, MIGRATING, CHECKED)),
     broken("late exit that nothing restarts", deployed(unseen({**QUIET, "EXIT_AFTER": "2.5"}))),
     broken("retries of on-failure used up", deployed(unseen({**LOOP, "restart": "on-failure:1"}))),
-    broken("out of memory", deployed(unseen({"EAT_AFTER": "0", "mem_limit": "48m"}))),
+    # The kernel may try for seconds to make room before it kills: longer than a short window.
+    broken("out of memory", deployed(unseen({"EAT_AFTER": "0", "mem_limit": "48m"})), (PATIENT,)),
     broken("command not found by the engine", announced({"worker": {"entrypoint": ["/not/there"]}})),
     broken("command not found by the shell", deployed(unseen({"entrypoint": ["sh", "-c", "exit 127"]}))),
     broken("command not executable", deployed(unseen({"entrypoint": ["sh", "-c", "exit 126"]}))),
