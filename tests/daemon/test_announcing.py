@@ -260,9 +260,12 @@ async def test_a_restart_while_the_command_runs_goes_on_watching(house: House) -
     """Nobody will tell how the command ended; the window begins with what is there."""
     guard = await house.adopted()
     await begun(guard, FakeCommand())
+    announced = under_way(guard)
     await house.deploy("2")
     guard = await house.reborn(guard)
     assert under_way(guard).phase is Phase.MONITORING
+    assert house.commands.ended == [announced.id], "its terminal is gone, so the rest goes too"
+    assert (under_way(guard).id, under_way(guard).backup) == (announced.id, announced.backup)
     house.prober.script("api", Answer.BAD)
     for _ in range(12):
         house.clock.tick(timedelta(seconds=5))

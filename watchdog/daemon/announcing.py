@@ -13,6 +13,7 @@ from watchdog.backup.backup import Backup
 from watchdog.daemon.arming import why_unarmed
 from watchdog.daemon.before import baselines, free_name
 from watchdog.daemon.desk import Desk
+from watchdog.daemon.ending import end_rest
 from watchdog.daemon.judging import taken_up
 from watchdog.daemon.looking import Looker
 from watchdog.daemon.preparing import Preparer
@@ -81,7 +82,7 @@ class Announcement:
         try:
             code, why = await self._until_ended(deployment)
             if code:
-                await self._end_rest(deployment)
+                await end_rest(self._desk, deployment)
             return code, why
         finally:
             self._desk.work.commanding = False
@@ -97,13 +98,6 @@ class Announcement:
         except WatchdogError as error:
             await self._command.end()  # it may run although its client makes no sense
             return TIMED_OUT, str(error)
-
-    async def _end_rest(self, deployment: Deployment) -> None:
-        """In the background, or after its terminal went. Preflight asks again and refuses what stays."""
-        try:
-            await self._desk.tools.hands.commands.end(deployment.id)
-        except WatchdogError as error:
-            self._desk.tell("command_outlives", deployment=deployment.id, reason=str(error))
 
     async def _backup_before(self) -> Backup | None:
         """Without proof of what runs there is nothing to come back to: say so before, not after."""

@@ -23,7 +23,7 @@ Containers = tuple[Container, ...]
 async def notice(desk: Desk, previous: Containers, now: datetime) -> None:
     """Open a window for a change, or let the open one go on where the change belongs to it."""
     watch = desk.watch
-    if desk.work.ours or not watch.containers:
+    if _ours(desk) or not watch.containers:
         return
     if not watch.known:
         await desk.take_for_granted()
@@ -41,6 +41,12 @@ async def notice(desk: Desk, previous: Containers, now: datetime) -> None:
     else:
         await _open(desk, changed, previous, now)
     watch.changed_at = now
+
+
+def _ours(desk: Desk) -> bool:
+    """Also where the process before this one announced it: what its command does is no other one."""
+    deployment = desk.watch.deployment
+    return desk.work.ours or (deployment is not None and deployment.phase is Phase.DEPLOYING)
 
 
 async def _missed(desk: Desk, services: tuple[str, ...]) -> None:
@@ -62,7 +68,7 @@ async def notice_files(desk: Desk, known: Release, found: Release) -> None:
     """
     watch, stack = desk.watch, desk.tools.settings.stack
     paths = changed_files(stack, watch.containers, known, found)
-    if not paths or desk.work.ours or watch.good is None:
+    if not paths or _ours(desk) or watch.good is None:
         return
     fresh = started_since(known, watch.containers)
     now, monitor = desk.tools.hands.clock.now(), desk.tools.settings.deployment.monitor

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from watchdog.daemon import checking
 from watchdog.daemon.desk import Desk
+from watchdog.daemon.ending import end_rest
 from watchdog.deploy.deployment import Phase
 from watchdog.health.window import Progress
 
@@ -26,11 +27,12 @@ async def remember(desk: Desk) -> None:
 
 
 async def notice_lost_command(desk: Desk) -> None:
-    """A command that outlived the process before this one ends, for us, when its terminal's process does."""
+    """A command that outlived the process before this one ends when its terminal's process does."""
     deployment = desk.watch.deployment
     if deployment is None or deployment.phase is not Phase.DEPLOYING or desk.work.busy:
         return
     if deployment.caller is None or not deployment.caller.lives:
+        await end_rest(desk, deployment)
         ended = desk.tools.hands.clock.now()
         lost = replace(deployment, phase=Phase.MONITORING, command_ended_at=ended)
         await desk.take_for_granted(lost)
