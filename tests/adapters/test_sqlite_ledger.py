@@ -188,3 +188,33 @@ async def test_of_one_fingerprint_the_release_captured_last_counts(ledger: Sqlit
 def test_moments_with_and_without_microseconds_sort_as_text() -> None:
     moments = [datetime(2026, 11, 20, 9, 0, 0, micro, tzinfo=UTC) for micro in (0, 1, 500_000, 999_999)]
     assert sorted(moment.isoformat() for moment in moments) == [moment.isoformat() for moment in moments]
+
+
+async def test_what_happened_in_a_time_is_found_oldest_first_ends_included(ledger: SqliteLedger) -> None:
+    moments = [MORNING + timedelta(seconds=s) for s in (0, 0.5, 1, 60)]
+    turned = [Transition("shop", "api", "red", at) for at in moments]
+    await ledger.write(*reversed(turned), Transition("other", "api", "red", moments[1]))
+    assert await ledger.during(Transition, "shop", moments[0], moments[2]) == tuple(turned[:3])
+    assert await ledger.during(Transition, "shop", moments[1], moments[3], limit=1) == (turned[1],)
+    assert await ledger.during(Noted, "shop", moments[0], moments[3]) == ()
+
+
+async def test_deployments_and_rollbacks_are_counted_by_how_they_ended(ledger: SqliteLedger) -> None:
+    ended = [("a", Outcome.HELD), ("b", Outcome.SUCCEEDED), ("c", Outcome.SUCCEEDED)]
+    await ledger.write(*(replace(OPERATION, id=name, outcome=outcome) for name, outcome in ended))
+    await ledger.write(DEPLOYMENT, replace(OPERATION, id="d", stack="other"))
+    assert await ledger.tally(Operation, "shop") == {"held": 1, "succeeded": 2}
+    assert await ledger.tally(Deployment, "shop") == {"monitoring": 1}
+
+
+async def test_what_grows_by_itself_is_trimmed_to_the_newest_of_a_stack(ledger: SqliteLedger) -> None:
+    lines = [Noted("shop", MORNING + timedelta(seconds=s), "verdict", str(s)) for s in range(5)]
+    api = [Transition("shop", "api", "red", MORNING + timedelta(seconds=s)) for s in range(1, 4)]
+    seldom = Transition("shop", "seldom", "red", MORNING)
+    elsewhere = Noted("other", MORNING, "verdict", "x")
+    await ledger.write(*lines, seldom, *api, elsewhere)
+    assert await ledger.trim("shop", keep=2) == 4
+    assert [line.text for line in await ledger.noted("shop")] == ["4", "3"]
+    assert await ledger.transitions("shop") == (api[2], api[1], seldom)
+    assert await ledger.noted("other") == (elsewhere,)
+    assert await ledger.trim("shop", keep=2) == 0

@@ -14,6 +14,7 @@ from tests.fakes import MORNING
 from tests.rollback.samples import ago, backup, deployment, operation
 from tests.stack.samples import container, release
 from watchdog.backup.backup import Account, Backup, DatabaseDump, Level
+from watchdog.clock import Uptime
 from watchdog.errors import Refused
 from watchdog.rollback.ledger import Mark, Standing
 from watchdog.rollback.operation import Operation, Outcome
@@ -21,6 +22,7 @@ from watchdog.rollback.target import (
     PER_DAY,
     as_it_runs,
     automatic_target,
+    budget_spent,
     database_only_target,
     newest_target,
     permit,
@@ -88,28 +90,57 @@ def test_no_day_holds_more_automatic_rollbacks_than_allowed(hours: Sequence[floa
         assert len(day) <= PER_DAY
 
 
+def test_a_spent_budget_says_from_when_on_the_next_one_is_possible() -> None:
+    history = [operation(started_at=ago(hours=h)) for h in (1, 5, 9)]
+    again = (MORNING + timedelta(hours=19)).astimezone()
+    with pytest.raises(Refused, match=f"possible from {again:%Y-%m-%d %H:%M} on"):
+        permit(deployment(), history, MORNING)
+    permit(deployment(), history, MORNING + timedelta(hours=19))
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("jump", "passed", "boot", "spent"),
+    [
+        (timedelta(days=3), 1 * HOUR, "b1", True),  # put forward: no time has passed by that
+        (timedelta(days=-300), 25 * HOUR, "b1", False),  # put back: they are over all the same
+        (timedelta(days=-300), 1 * HOUR, "b1", True),
+        (timedelta(days=3), 1 * HOUR, "b2", False),  # after a reboot only the wall clock can tell
+        (timedelta(hours=1), 1 * HOUR, "", True),
+    ],
+)
+def test_a_clock_that_jumps_neither_frees_the_budget_nor_blocks_it(
+    jump: timedelta, passed: float, boot: str, spent: bool
+) -> None:
+    history = [operation(started_at=MORNING, uptime=Uptime("b1", 500.0)) for _ in range(2)]
+    told = budget_spent(history, MORNING + jump, Uptime(boot, 500.0 + passed))
+    assert bool(told) is spent
+
+
 def test_goes_back_to_the_last_known_good_release_and_the_deployments_own_backup() -> None:
     own, newer = backup(2), backup(1)
     target = automatic_target(
-        deployment(backup=own.timestamp), release("1"), [newer, own], marks(r1=GOOD), RUNNING
+        deployment(backup=own.timestamp), release("1"), [newer, own], marks(r1=GOOD), False
     )
     assert (target.release, target.backup) == (release("1"), own)
 
 
 @pytest.mark.parametrize(
-    ("good", "known", "running", "refusal"),
+    ("good", "known", "runs", "refusal"),
     [
-        (None, {}, RUNNING, "no release has been seen healthy yet"),
-        ("1", marks(r1=FAILED), RUNNING, r"release release-1 failed before \(api: HTTP 500\)"),
-        ("1", {}, release("1").fingerprint, "what runs is release release-1 itself"),
-        ("1", marks(r1=GOOD), release("1").fingerprint, "would change nothing"),
+        (None, {}, False, "no release has been seen healthy yet"),
+        ("1", marks(r1=FAILED), False, r"release release-1 failed before \(api: HTTP 500\)"),
+        ("1", {}, True, "what runs is release release-1 itself"),
+        ("1", marks(r1=GOOD), True, "would change nothing"),
     ],
 )
 def test_never_to_nothing_to_a_failed_release_or_to_the_one_that_runs(
-    good: str | None, known: Marks, running: str, refusal: str
+    good: str | None, known: Marks, runs: bool, refusal: str
 ) -> None:
     with pytest.raises(Refused, match=refusal):
-        automatic_target(deployment(), release(good) if good else None, [backup()], known, running)
+        automatic_target(deployment(), release(good) if good else None, [backup()], known, runs)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +169,14 @@ def test_never_to_nothing_to_a_failed_release_or_to_the_one_that_runs(
 def test_without_a_backup_of_its_own_the_newest_complete_one_of_the_good_release_before_it(
     backups: list[Backup], chosen: int | None
 ) -> None:
-    target = automatic_target(deployment(), release("1"), backups, {}, RUNNING)
+    target = automatic_target(deployment(), release("1"), backups, {}, False)
     assert target.backup == (None if chosen is None else backups[chosen])
 
 
 def test_a_lost_backup_of_its_own_is_replaced_by_another_of_the_same_release() -> None:
     other = backup(30)
     lost = deployment(backup="20261120_085900")
-    assert automatic_target(lost, release("1"), [other], {}, RUNNING).backup == other
+    assert automatic_target(lost, release("1"), [other], {}, False).backup == other
 
 
 BACKUPS = st.lists(
@@ -161,7 +192,7 @@ BACKUPS = st.lists(
 @given(BACKUPS)
 def test_data_of_one_release_is_never_paired_with_another(backups: list[Backup]) -> None:
     newest_first = sorted(backups, key=lambda b: b.at, reverse=True)
-    chosen = automatic_target(deployment(), release("1"), newest_first, {}, RUNNING).backup
+    chosen = automatic_target(deployment(), release("1"), newest_first, {}, False).backup
     fitting = [b for b in newest_first if b.release == release("1") and b.complete and b.at <= MORNING]
     assert chosen == (fitting[0] if fitting else None)
 

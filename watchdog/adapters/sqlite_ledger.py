@@ -52,6 +52,10 @@ TABLES: dict[type, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     Alarm: ("alarms", ("stack", "subject"), ()),
 }
 
+TALLIED: dict[type, str] = {Deployment: "phase", Operation: "outcome"}
+TRIMMED: dict[type, str] = {Transition: "json_extract(document, '$.check')", Noted: "stack"}
+"""What grows by itself, and of which subject the newest stays however old it is."""
+
 
 class SqliteLedger:
     """Fulfils `rollback.ledger.Ledger`. Opened lazily; `close` when the process ends."""
@@ -128,6 +132,18 @@ class SqliteLedger:
     async def alarms(self, stack: str) -> tuple[Alarm, ...]:
         return await self._all(Alarm, "stack = ?", stack)
 
+    async def during(
+        self, kind: type[T], stack: str, since: datetime, until: datetime, limit: int = 500
+    ) -> tuple[T, ...]:
+        condition = "stack = ? AND at BETWEEN ? AND ? ORDER BY at, rowid LIMIT ?"
+        return await self._all(kind, condition, stack, since.isoformat(), until.isoformat(), limit)
+
+    async def tally(self, kind: type[Deployment] | type[Operation], stack: str) -> dict[str, int]:
+        return await self._run(self._tally, kind, stack)
+
+    async def trim(self, stack: str, keep: int) -> int:
+        return await self._run(self._trim, stack, keep)
+
     async def pending_alerts(self) -> tuple[Alert, ...]:
         return await self._all(Alert, "sent_at IS NULL AND dead IS NULL ORDER BY at, rowid")
 
@@ -183,6 +199,22 @@ class SqliteLedger:
         rows = self._open().execute(f"SELECT document FROM {table} WHERE {condition}", tuple(values))
         adapter = _adapter(kind)
         return [adapter.validate_json(row[0]) for row in rows]
+
+    def _tally(self, kind: type[Deployment] | type[Operation], stack: str) -> dict[str, int]:
+        state = f"json_extract(document, '$.{TALLIED[kind]}')"
+        counted = f"SELECT {state}, count(*) FROM {TABLES[kind][0]} WHERE stack = ? GROUP BY 1"
+        return dict(self._open().execute(counted, (stack,)).fetchall())
+
+    def _trim(self, stack: str, keep: int) -> int:
+        """One statement a table: nothing else has to be undone where it fails."""
+        gone = 0
+        for kind, subject in TRIMMED.items():
+            table = TABLES[kind][0]
+            old = f"SELECT rowid FROM {table} WHERE stack = ? ORDER BY at DESC, rowid DESC LIMIT -1 OFFSET ?"
+            last = f"SELECT max(rowid) FROM {table} WHERE stack = ? GROUP BY {subject}"
+            statement = f"DELETE FROM {table} WHERE rowid IN ({old}) AND rowid NOT IN ({last})"
+            gone += self._open().execute(statement, (stack, keep, stack)).rowcount
+        return gone
 
     def _close(self) -> None:
         if self._connection is not None:

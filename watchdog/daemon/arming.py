@@ -6,13 +6,16 @@ from watchdog.backup.catalogue import catalogue
 from watchdog.daemon.desk import Desk
 from watchdog.errors import WatchdogError
 from watchdog.rollback.armed import Situation, unarmed
+from watchdog.rollback.held import held
 from watchdog.rollback.steps.databases import obstacles
+from watchdog.rollback.suspension import holding
 
 
 async def why_unarmed(desk: Desk) -> tuple[str, ...]:
     """Why automatic rollback is not possible now; empty means armed. Looks at images and database."""
     tools, watch = desk.tools, desk.watch
-    settings = tools.settings
+    settings, now = tools.settings, tools.hands.clock.now()
+    recent = await tools.ledger.operations(desk.name, limit=100)
     return unarmed(
         Situation(
             stack=settings.stack,
@@ -25,8 +28,11 @@ async def why_unarmed(desk: Desk) -> tuple[str, ...]:
             red=watch.red(settings.checks),
             reachable=watch.reachable,
             obstacles=await _obstacles(desk),
-            recent=await tools.ledger.operations(desk.name, limit=100),
-            now=tools.hands.clock.now(),
+            recent=recent,
+            now=now,
+            suspended=holding(await tools.ledger.suspensions(desk.name), now),
+            held=held(recent, await tools.ledger.deployments(desk.name)),
+            uptime=tools.hands.clock.uptime(),
         )
     )
 

@@ -53,14 +53,16 @@ async def react(tools: Tools, watch: Watch, deployment: Deployment) -> Reaction:
 async def _request(tools: Tools, watch: Watch, deployment: Deployment) -> Request:
     now = tools.hands.clock.now()
     stack = tools.settings.stack
-    permit(deployment, await tools.ledger.operations(stack.name, limit=100), now)
+    operations = await tools.ledger.operations(stack.name, limit=100)
+    permit(deployment, operations, now, tools.hands.clock.uptime())
     good = await tools.ledger.release(deployment.target_release) if deployment.target_release else None
     backups = catalogue(tools.settings.backup.directory, stack.name)
     target = await _only_data(tools, watch, deployment, good, backups)
-    failed = "" if target else watch.fingerprint
+    failed = "" if target or (good and good.fingerprint == watch.fingerprint) else watch.fingerprint
     if target is None:
         marks = await tools.ledger.marks(stack.name)
-        target = automatic_target(deployment, good, backups, marks, watch.fingerprint)
+        runs = good is not None and watch.runs(good, stack)
+        target = automatic_target(deployment, good, backups, marks, runs)
     plan = await _plan(tools, deployment, target)
     return Request(
         target=target,
@@ -69,6 +71,7 @@ async def _request(tools: Tools, watch: Watch, deployment: Deployment) -> Reques
         reasons=deployment.reasons,
         deployment=deployment,
         failed_fingerprint=failed,
+        failed_parts=watch.parts,
     )
 
 
@@ -76,7 +79,8 @@ async def _only_data(
     tools: Tools, watch: Watch, deployment: Deployment, good: Release | None, backups: Sequence[Backup]
 ) -> Target | None:
     """The containers are the good ones, but the command left another schema behind: the data goes back."""
-    if good is None or good.fingerprint != watch.fingerprint or not tools.settings.stack.databases:
+    stack = tools.settings.stack
+    if good is None or not stack.databases or not watch.runs(good, stack):
         return None
     own = next((backup for backup in backups if backup.timestamp == deployment.backup), None)
     return Target(good, own) if own is not None and await schema_changed(tools, own) else None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from watchdog.alert.alert import Level, alert
 from watchdog.daemon.desk import Desk
-from watchdog.daemon.judging import over
+from watchdog.daemon.judging import migrating, over
 from watchdog.daemon.looking import Looker
 from watchdog.daemon.preparing import Preparer
 from watchdog.deploy.deployment import Deployment, Phase
@@ -56,10 +56,13 @@ class Trust:
     def lapsed(self, deployment: Deployment, found: Verdict, now: datetime) -> bool:
         """Its window is over, and so is the time in which a deadline could be missed: nothing acts any more.
 
-        What is not healthy but may become so gets the chance again where the daemon was away meanwhile.
+        What is not healthy but may become so gets the chance again where the daemon was away meanwhile. What
+        a migration holds up waits as long as a deployment's command may take.
         """
-        policy, ended = self._desk.tools.settings.deployment, deployment.command_ended_at
+        policy, ended = self._desk.tools.settings.deployment, deployment.judged_from
         longest = max(policy.monitor, policy.healthy_deadline + policy.min_healthy_time) + GRACE
+        if migrating(self._desk.watch, self._desk.tools.settings):
+            longest += policy.command_timeout
         if ended is None or now - ended < longest:
             return False
         return found.outcome is Outcome.FAILED or now - self._desk.began_at >= policy.min_healthy_time + GRACE
@@ -81,7 +84,8 @@ class Trust:
         """What cannot be brought back, or was red all along, is no target; nor is what was before it."""
         watch = self._desk.watch
         ended = replace(deployment, phase=Phase.GOOD, ended_at=now, to_fingerprint=watch.fingerprint)
-        if watch.release is None or watch.red(self._desk.tools.settings.checks):
+        captured = watch.release is not None and watch.release.fingerprint == watch.fingerprint
+        if watch.release is None or not captured or watch.red(self._desk.tools.settings.checks):
             await self._desk.take_for_granted(ended, lost=True)
         else:
             await self._mark_good(watch.release, f"healthy through the window of {deployment.id}", ended)
@@ -91,7 +95,7 @@ class Trust:
 
     async def _mark_good(self, release: Release, reason: str, *records: Record) -> None:
         now = self._desk.tools.hands.clock.now()
-        mark = Mark(self._desk.name, release.fingerprint, Standing.GOOD, now, reason)
+        mark = Mark(self._desk.name, release.fingerprint, Standing.GOOD, now, reason, release.parts)
         await self._desk.take_for_granted(mark, *records, good=release)
         self._desk.adopted.set()
         self._desk.tell("release_good", release=release.id, reason=reason)
@@ -126,15 +130,16 @@ class Trust:
             return []
         if operation.undoes is not None:
             reason = f"{operation.undoes} undone by {operation.actor}"
-            return [Mark(self._desk.name, target.fingerprint, Standing.CLEARED, now, reason)]
+            return [Mark(self._desk.name, target.fingerprint, Standing.CLEARED, now, reason, target.parts)]
         if good is None or good.fingerprint == target.fingerprint:
             return []
         reason = f"rolled back by {operation.actor}"
-        return [Mark(self._desk.name, good.fingerprint, Standing.FAILED, now, reason)]
+        return [Mark(self._desk.name, good.fingerprint, Standing.FAILED, now, reason, good.parts)]
 
     def failed(self, deployment: Deployment, now: datetime) -> list[Record]:
         """What runs is no target any more, unless it ran before: a mistyped command proves nothing."""
         running, good = self._desk.watch.fingerprint, self._desk.watch.good
         if running == deployment.from_fingerprint or (good and running == good.fingerprint):
             return []
-        return [Mark(self._desk.name, running, Standing.FAILED, now, "; ".join(deployment.reasons))]
+        reason, made = "; ".join(deployment.reasons), self._desk.watch.parts
+        return [Mark(self._desk.name, running, Standing.FAILED, now, reason, made)]

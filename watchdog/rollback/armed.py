@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchdog.backup.backup import Backup
+from watchdog.clock import Uptime
 from watchdog.rollback.operation import Operation
 from watchdog.rollback.policy import Mode, RollbackPolicy
+from watchdog.rollback.suspension import Suspension
 from watchdog.rollback.target import budget_spent
 from watchdog.stack import Release, Stack
 
@@ -20,7 +22,8 @@ class Situation:
     `captured`: the release that runs, or None with `uncaptured` as the reason. `good`: the last known good.
     `missing_images`: references of the good release that are no longer on this host. `red`: required checks
     that are red. `obstacles`: what the database would refuse.
-    `recent`: rollbacks, newest first.
+    `recent`: rollbacks, newest first. `suspended`: what holds now. `held`: the rollback that waits for a
+    person.
     """
 
     stack: Stack
@@ -35,6 +38,9 @@ class Situation:
     obstacles: tuple[str, ...]
     recent: Sequence[Operation]
     now: datetime
+    suspended: Sequence[Suspension] = ()
+    held: Operation | None = None
+    uptime: Uptime | None = None
 
 
 def unarmed(situation: Situation) -> tuple[str, ...]:
@@ -43,6 +49,9 @@ def unarmed(situation: Situation) -> tuple[str, ...]:
     reasons = []
     if s.policy.mode is not Mode.AUTO:
         reasons.append(f"rollback.mode is {s.policy.mode}")
+    reasons += [str(suspension) for suspension in s.suspended]
+    if s.held is not None:
+        reasons.append(f"rollback {s.held.id} is held and waits for a person ('ops-watchdog status')")
     if not s.reachable:
         reasons.append("Docker does not answer")
     if s.captured is None:
@@ -53,7 +62,7 @@ def unarmed(situation: Situation) -> tuple[str, ...]:
         reasons.append(f"images of the last known good release are gone: {', '.join(s.missing_images)}")
     if s.red:
         reasons.append(f"red already: {', '.join(sorted(s.red))}")
-    if spent := budget_spent(s.recent, s.now):
+    if spent := budget_spent(s.recent, s.now, s.uptime):
         reasons.append(spent)
     return (*reasons, *s.obstacles, *_without_backup(s))
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from watchdog.alert import Alert
 from watchdog.alert.alarm import Alarm
+from watchdog.deploy.changes import Parts
 from watchdog.deploy.deployment import Deployment
 from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.operation import Operation, StepRecord
@@ -31,13 +32,17 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A release, by its fingerprint, was seen good or failed. The newest mark of a fingerprint counts."""
+    """A release, by its fingerprint, was seen good or failed. The newest mark of a fingerprint counts.
+
+    `parts`: what it consisted of, by which it is recognised when only some of it comes back.
+    """
 
     stack: str
     fingerprint: str
     standing: Standing
     at: datetime
     reason: str = ""
+    parts: Parts = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class Transition:
 class Noted:
     """One line of the story that `explain` tells: why something was done, or was not.
 
-    `kind`: signal, verdict, decision, refusal, armed, suspension; `text` a sentence. `deployment`: its ID.
+    `kind`: verdict, decision, refusal, armed, quarantine, suspension. `deployment`: whose story, by its ID.
     """
 
     stack: str
@@ -106,6 +111,9 @@ Record = (
     | Proposal
     | Alarm
 )
+
+Happened = TypeVar("Happened", Transition, Noted, Alert, Audit)
+"""What has a moment of its own, and may be asked for by time."""
 
 
 class Ledger(Protocol):
@@ -175,6 +183,20 @@ class Ledger(Protocol):
 
     async def alarms(self, stack: str) -> tuple[Alarm, ...]:
         """The newest of each subject, cleared or not."""
+        ...
+
+    async def during(
+        self, kind: type[Happened], stack: str, since: datetime, until: datetime, limit: int = 500
+    ) -> tuple[Happened, ...]:
+        """The oldest of what happened from `since` to `until`, both included."""
+        ...
+
+    async def tally(self, kind: type[Deployment] | type[Operation], stack: str) -> dict[str, int]:
+        """How many deployments ever stood in each phase, or rollbacks in each outcome."""
+        ...
+
+    async def trim(self, stack: str, keep: int) -> int:
+        """Let go of all but the newest `keep` lines noted, and transitions; a check's last one stays."""
         ...
 
     async def pending_alerts(self) -> tuple[Alert, ...]: ...

@@ -18,6 +18,7 @@ import structlog
 from watchdog.backup.backup import Backup
 from watchdog.clock import timestamp
 from watchdog.database.displaced import open_read_only
+from watchdog.deploy.changes import Parts
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import WatchdogError
 from watchdog.incident.evidence import gather
@@ -56,6 +57,7 @@ class Request:
     reasons: tuple[str, ...]
     deployment: Deployment | None = None
     failed_fingerprint: str = ""
+    failed_parts: Parts = ()
     running: tuple[str, Release | None] = ("", None)
     undoes: str | None = None
     returning: Mapping[str, str] = field(default_factory=dict)
@@ -84,13 +86,15 @@ async def begin(request: Request, hands: Hands, ledger: Ledger, tell: Tell, wake
         target_fingerprint=request.target.release.fingerprint,
         undoes=request.undoes,
         returning=request.returning,
+        uptime=hands.clock.uptime(),
     )
     records: list[Record] = [operation, _audit(operation, now), started(operation)]
     if request.target.release.files:  # of what was never captured, only the containers are known
         records.append(request.target.release)
     if request.failed_fingerprint:
         reason = "; ".join(request.reasons)
-        records.append(Mark(operation.stack, request.failed_fingerprint, Standing.FAILED, now, reason))
+        fingerprint, parts = request.failed_fingerprint, request.failed_parts
+        records.append(Mark(operation.stack, fingerprint, Standing.FAILED, now, reason, parts))
     await ledger.write(*records)
     wake()
     taken = await _taken(ledger, operation)

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from watchdog.clock import Uptime
+
 Facts = Mapping[str, Any]
 """What a step found out or decided, as JSON values: a later step, or the next process, reads it."""
 
@@ -47,6 +49,8 @@ class Operation:
         target_fingerprint: Of the release to go back to.
         undoes: The operation that this one undoes.
         returning: For an undo: live database to the displaced one that comes back in its place.
+        uptime: The host's when it began: the wall clock may jump, and the budget counts by time that passed.
+        resolved_at: For a held one: when a person said that it is dealt with (see `held`).
     """
 
     id: str
@@ -68,6 +72,8 @@ class Operation:
     target_fingerprint: str = ""
     undoes: str | None = None
     returning: Mapping[str, str] = field(default_factory=dict)
+    uptime: Uptime | None = None
+    resolved_at: datetime | None = None
 
     @property
     def keeps_release(self) -> bool:

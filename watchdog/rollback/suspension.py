@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+LONGEST = timedelta(days=7)
+"""Whoever needs more wants another `rollback.mode`: a forgotten pause must not outlive its reason."""
 
 
 class Suspends(StrEnum):
@@ -32,6 +35,15 @@ class Suspension:
 
     def holds(self, now: datetime) -> bool:
         return self.ended_at is None and self.since <= now < self.until
+
+    def over(self, now: datetime) -> bool:
+        """Its time has passed, and nobody has been told yet."""
+        return self.ended_at is None and now >= self.until
+
+    def __str__(self) -> str:
+        words = "paused" if self.kind is Suspends.PAUSE else "in maintenance"
+        why = f": {self.reason}" if self.reason else ""
+        return f"{words} until {self.until:%Y-%m-%d %H:%M} UTC by {self.actor}{why}"
 
 
 def holding(suspensions: Iterable[Suspension], now: datetime) -> tuple[Suspension, ...]:

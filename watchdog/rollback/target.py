@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watchdog.backup.backup import Backup
+from watchdog.clock import Uptime
 from watchdog.deploy.deployment import Deployment, Kind
 from watchdog.errors import Refused
 from watchdog.rollback.ledger import Mark, Standing
@@ -36,28 +37,39 @@ class Target:
     notes: tuple[str, ...] = ()
 
 
-def permit(deployment: Deployment, operations: Iterable[Operation], now: datetime) -> None:
+def permit(
+    deployment: Deployment, operations: Iterable[Operation], now: datetime, uptime: Uptime | None = None
+) -> None:
     """Raise `Refused` where an automatic rollback of this deployment would be one too many."""
     automatic = [o for o in operations if o.actor == AUTOMATIC]
     if any(o.deployment == deployment.id for o in automatic):
         raise Refused(f"deployment {deployment.id} was rolled back already; a rollback is never rolled back")
-    if spent := budget_spent(automatic, now):
+    if spent := budget_spent(automatic, now, uptime):
         raise Refused(spent)
 
 
-def budget_spent(operations: Iterable[Operation], now: datetime) -> str:
-    """Why no further automatic rollback of this stack is due today; empty where one is.
+def budget_spent(operations: Iterable[Operation], now: datetime, uptime: Uptime | None = None) -> str:
+    """Why no further automatic rollback of this stack is due yet; empty where one is.
 
-    A refused one touched nothing, so it does not count.
+    Whatever touched something counts, held ones too; a refused one did not, and what a person approved is the
+    person's. `uptime`: the host's now, by which a jump of the wall clock neither frees the budget nor blocks
+    it for ever.
     """
     acted = [o for o in operations if o.actor == AUTOMATIC and o.outcome is not Outcome.REFUSED]
-    recent = [o for o in acted if now - o.started_at < DAY]
-    if len(recent) < PER_DAY:
+    ages = sorted(age for o in acted if (age := _age(o, now, uptime)) < DAY)
+    if len(ages) < PER_DAY:
         return ""
+    again = (now + DAY - ages[PER_DAY - 1]).astimezone()
     return (
-        f"{len(recent)} automatic rollbacks in 24 h: something else is wrong; "
-        f"decide by hand with 'ops-watchdog rollback'"
+        f"{len(ages)} automatic rollbacks in 24 h: something else is wrong; the next one is possible from "
+        f"{again:%Y-%m-%d %H:%M} on, until then decide by hand with 'ops-watchdog rollback'"
     )
+
+
+def _age(operation: Operation, now: datetime, uptime: Uptime | None) -> timedelta:
+    """By the host's uptime where it has not been booted since; by the wall clock else."""
+    passed = uptime.since(operation.uptime) if uptime else None
+    return now - operation.started_at if passed is None else passed
 
 
 def automatic_target(
@@ -65,18 +77,18 @@ def automatic_target(
     good: Release | None,
     backups: Sequence[Backup],
     marks: Mapping[str, Mark],
-    running: str,
+    runs: bool,
 ) -> Target:
     """The last known good release with the deployment's own backup, or the newest of that release.
 
-    `running` is the fingerprint of what runs; `backups` newest first.
+    `runs`: that release is what runs, its mounted files included; `backups` newest first.
     """
     if good is None:
         raise Refused("no release has been seen healthy yet: there is nothing to go back to")
     mark = marks.get(good.fingerprint)
     if mark is not None and mark.standing is Standing.FAILED:
         raise Refused(f"release {good.id} failed before ({mark.reason}): there is nothing good to go back to")
-    if good.fingerprint == running:
+    if runs:
         raise Refused(f"what runs is release {good.id} itself: going back to it would change nothing")
     return Target(good, _backup_for(deployment, good, backups))
 
