@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -25,16 +25,19 @@ from watchdog.daemon.desk import Desk
 from watchdog.daemon.judging import judge
 from watchdog.daemon.looking import Looker
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Tick
+from watchdog.daemon.noting import Notes
 from watchdog.daemon.preparing import Preparer
+from watchdog.daemon.readiness import Readiness
+from watchdog.daemon.recalling import Recaller
 from watchdog.daemon.remedying import Remedying
 from watchdog.daemon.remembering import notice_lost_command, remember
 from watchdog.daemon.rollbacks import Rollbacks
 from watchdog.daemon.tools import Tools
 from watchdog.daemon.trusting import Trust
 from watchdog.daemon.watch import Watch, carried_over, unknown
-from watchdog.deploy.deployment import Phase
+from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import WatchdogError
-from watchdog.health.verdict import Outcome
+from watchdog.health.verdict import Outcome, Verdict
 from watchdog.stack import Event
 
 log = structlog.get_logger(__name__)
@@ -60,6 +63,9 @@ class Guard:
         self.aftercare = Aftercare(self.desk)
         self.alarming = Alarming(self.desk)
         self.remedying = Remedying(self.desk, self.looker)
+        self.readiness = Readiness(self.desk)
+        self.recaller = Recaller(self.desk)
+        self.notes = Notes(self.desk)
         self.trust = Trust(self.desk, self.looker, self.preparer)
         self.rollbacks = Rollbacks(self.desk, self.looker, self.trust, self.aftercare)
         self.conductor = Conductor(self.desk, self.looker, self.preparer, self.trust, self.rollbacks)
@@ -122,6 +128,7 @@ class Guard:
         await self.capturer.stop()
         await self.preparer.stop()
         await self.aftercare.stop()
+        await self.readiness.stop()
         await self.desk.work.cut()
 
     async def _next(self) -> list[Message]:
@@ -159,6 +166,7 @@ class Guard:
         if self.acts:
             await self._survive(self.alarming.review)
             self.remedying.consider()
+            self.readiness.consider()
 
     async def _receive(self, message: Message) -> None:
         match message:
@@ -211,8 +219,16 @@ class Guard:
             return
         now = self.tools.hands.clock.now()
         self.watch.adopting_since = self.watch.adopting_since or now
+        await self.recaller.recall(deployment)
         found = judge(self.watch, self.tools.settings, now)
         self.watch.progress = found.progress
+        line = self.notes.of(found, deployment)
+        await self._follow(deployment, found, now)
+        if line is not None:
+            await self.tools.ledger.write(line)
+
+    async def _follow(self, deployment: Deployment | None, found: Verdict, now: datetime) -> None:
+        """What the verdict asks for."""
         if deployment is None:
             await self.trust.adopt(found)
         elif found.outcome is Outcome.HEALTHY:
@@ -220,7 +236,7 @@ class Guard:
         elif self.trust.lapsed(deployment, found, now):
             await self.trust.undecided(deployment, found, now)
         elif found.outcome is Outcome.FAILED:
-            await self.conductor.failed(deployment, found.reasons)
+            await self.conductor.failed(deployment, (*found.reasons, *self.recaller.sentences))
 
     @property
     def _adopting(self) -> bool:
