@@ -29,6 +29,7 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "deployment_healthy": lambda e: f"deployment {e['deployment']} is healthy",
     "deployment_good": lambda e: f"deployment {e['deployment']} stayed healthy through its window",
     "deployment_failed": lambda e: "DETECTED: " + "; ".join(e["reasons"]),
+    "failed_release_is_back": lambda e: f"WARNING: it failed before: {e['reason']}",
     "not_rolled_back": lambda e: f"not rolled back: {e['reason']}",
     "not_protected": lambda e: f"WARNING: automatic rollback is not possible: {e['reason']}",
     "release_captured": lambda e: f"release {e['release']} captured",

@@ -113,6 +113,21 @@ def status(context: Context, stack: str | None, as_json: bool) -> None:
 
 @commands.command()
 @stack_option
+@as_json
+@click.argument("about", metavar="[ID]", required=False)
+@click.pass_obj
+def explain(context: Context, stack: str | None, about: str | None, as_json: bool) -> None:
+    """Tell why a deployment was rolled back, or why not [default: the newest], and what would happen now.
+
+    ID: a deployment, a rollback or an incident, as 'status' and 'incidents list' show them.
+    """
+    from watchdog.cli.explain import explain as tell
+
+    asyncio.run(tell(context, stack, about, as_json))
+
+
+@commands.command()
+@stack_option
 @click.option("--service", metavar="NAME", help="Only the checks of this service.")
 @as_json
 @click.pass_obj

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from watchdog.daemon import incidents, restore_points
+from watchdog.daemon import explaining, incidents, restore_points
 from watchdog.daemon.client import Arguments, Caller, Channel, RemoteCommand
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.offering import offer
-from watchdog.daemon.status import status
+from watchdog.daemon.status import look_first, status
 from watchdog.daemon.wanting import decide, unattended
 from watchdog.deploy.caller import caller as process
 from watchdog.deploy.command import shown
@@ -23,11 +23,7 @@ async def ping(_guard: Guard | None, _arguments: Arguments, _channel: Channel, c
 
 
 async def show_status(guard: Guard, _arguments: Arguments, _channel: Channel, _caller: Caller) -> Any:
-    """A command without a daemon has not looked yet when it asks."""
-    if guard.watch.looked_at is None:
-        await guard.tools.ledger.seen(guard.name)  # an unusable state is told here; the guard waits for it
-        await guard.desk.ask(guard.looker.look)
-        await guard.capturer.done()
+    await look_first(guard)
     return await status(guard)
 
 
@@ -89,4 +85,5 @@ REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
     "targets": offer,
     **restore_points.REQUESTS,
     **incidents.REQUESTS,
+    **explaining.REQUESTS,
 }

@@ -7,12 +7,21 @@ from typing import Any
 from watchdog.backup.catalogue import catalogue
 from watchdog.daemon.arming import why_unarmed
 from watchdog.daemon.guard import Guard
+from watchdog.daemon.recalling import what_failed
 from watchdog.health.streak import CheckState
 from watchdog.rollback.displaced import taken_back
 from watchdog.stack import Container
 
 FAR_BACK = 100
 """Operations among which the undo that took a displaced database back is looked for."""
+
+
+async def look_first(guard: Guard) -> None:
+    """A command without a daemon has not looked yet when it asks."""
+    if guard.watch.looked_at is None:
+        await guard.tools.ledger.seen(guard.name)  # an unusable state is told here; the guard waits for it
+        await guard.desk.ask(guard.looker.look)
+        await guard.capturer.done()
 
 
 async def status(guard: Guard) -> dict[str, Any]:
@@ -24,6 +33,7 @@ async def status(guard: Guard) -> dict[str, Any]:
         "armed": not reasons,
         "why_not": list(reasons),
         "mode": settings.rollback.mode.value,
+        "quarantined": list(await what_failed(guard.desk, watch.parts)),
         "doing": guard.desk.work.doing or None,
         "docker": "answers" if watch.reachable else "does not answer",
         "unreachable": None if watch.reachable else watch.unreachable,
