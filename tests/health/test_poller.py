@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes import FakeClock, ScriptedProber, settle
 from tests.health.samples import after, check
-from watchdog.health.check import Answer, Check, Prober, Sample
+from watchdog.health.check import Answer, Check, EngineHealth, Prober, Sample
 from watchdog.health.poller import Poller
 
 API, DB = check("api"), check("db", interval=timedelta(seconds=10))
@@ -53,6 +53,13 @@ async def test_many_checks_are_spread_over_their_interval_and_stay_apart() -> No
     assert len(begun) == 400
     assert begun[199] < 1 <= begun[200]
     assert min(later - sooner for sooner, later in pairwise(begun)) >= 0.0049
+    await rig.poller.close()
+
+
+async def test_checks_that_share_a_look_at_the_engine_are_asked_together() -> None:
+    rig = Rig(check(f"check {number}", probe=EngineHealth(f"{number}")) for number in range(9))
+    await rig.pass_by(7)
+    assert {(at - after(0)).total_seconds() for _, at in rig.scripted.asked} == {0, 5}
     await rig.poller.close()
 
 

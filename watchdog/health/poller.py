@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 import structlog
 
 from watchdog.clock import Clock
-from watchdog.health.check import Answer, Check, Prober, Sample
+from watchdog.health.check import Answer, Check, EngineHealth, Prober, Sample
 
 log = structlog.get_logger(__name__)
 
@@ -54,8 +54,8 @@ class Poller:
         for check in [c for c in self._rounds if c not in wanted]:
             self._rounds.pop(check).task.cancel()
         fresh = [check for check in wanted if check not in self._rounds]
-        for number, check in enumerate(fresh):
-            begin = self._clock.monotonic() + (number * APART % check.interval).total_seconds()
+        for check, lag in _laid_apart(fresh):
+            begin = self._clock.monotonic() + lag.total_seconds()
             self._rounds[check] = _Round(check, self._prober, self._clock, self._take, begin)
 
     def overdue(self) -> tuple[str, ...]:
@@ -82,6 +82,17 @@ class Poller:
             for sample in samples:
                 self._report(sample)
             await self._clock.sleep(GATHER)
+
+
+def _laid_apart(checks: Iterable[Check]) -> Iterator[tuple[Check, timedelta]]:
+    """How much later than at once each begins; those that share a look at the engine begin together."""
+    number = 0
+    for check in checks:
+        if isinstance(check.probe, EngineHealth):
+            yield check, timedelta()
+        else:
+            yield check, number * APART % check.interval
+            number += 1
 
 
 class _Round:
