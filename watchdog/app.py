@@ -26,6 +26,7 @@ from watchdog.backup.backup import Backup
 from watchdog.backup.writer import take
 from watchdog.clock import SystemClock
 from watchdog.daemon.tools import Tools
+from watchdog.errors import ConfigError
 from watchdog.rollback.making import Standbys
 from watchdog.rollback.run import Hands
 from watchdog.settings.build import StackSettings
@@ -45,6 +46,7 @@ class Application:
         self._clock = SystemClock()
         self._standbys: dict[str, Standbys] = {}
         self._engine = DockerEngine(self._docker_host)
+        self._incidents = settings.state_dir / "incidents"
         self._ledger = SqliteLedger(settings.state_dir / LEDGER)
         self._lock = FileLock(settings.state_dir / "locks", self._clock)
         self._compose = Compose(minimal_environment(self._docker_host))
@@ -74,8 +76,9 @@ class Application:
 
     def use(self, configuration: Configuration) -> None:
         """After a reload. `state_dir`, `socket` and `docker` need a restart: they stay as they were."""
+        messenger = _messenger(configuration)
         self._configuration = configuration
-        self._outbox.use(_messenger(configuration))
+        self._outbox.use(messenger)
         self.configure_logging()
 
     def events(self) -> DockerEvents:
@@ -100,7 +103,7 @@ class Application:
             commands=Scopes(),
             lock=self._lock,
             clock=self._clock,
-            incident_directory=self._configuration.settings.state_dir / "incidents",
+            incident_directory=self._incidents,
             verify_timeout=settings.deployment.healthy_deadline,
             standbys=self._standbys.setdefault(stack.name, Standbys()),
         )
@@ -132,8 +135,13 @@ class Application:
 
 
 def _messenger(configuration: Configuration) -> Webhook | None:
-    slack = configuration.settings.slack
-    return Webhook(slack.webhook().get_secret_value()) if slack else None
+    """Raises `ConfigError` where the file with its address cannot be read any more."""
+    if (slack := configuration.settings.slack) is None:
+        return None
+    try:
+        return Webhook(slack.webhook().get_secret_value())
+    except ValueError as error:
+        raise ConfigError(f"slack: {error}") from error
 
 
 def terminal_command(argv: Sequence[str]) -> TerminalCommand:

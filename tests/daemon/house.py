@@ -27,9 +27,10 @@ from watchdog.daemon.messages import Hint, Message, Probed
 from watchdog.daemon.tools import Tools
 from watchdog.deploy.deployment import Deployment
 from watchdog.deploy.policy import DeploymentPolicy
-from watchdog.errors import Unreachable
+from watchdog.errors import Unreachable, WatchdogError
 from watchdog.health.check import Check
 from watchdog.rollback.aftermath import Server
+from watchdog.rollback.ledger import Record, Seen
 from watchdog.rollback.making import Standbys
 from watchdog.rollback.policy import RollbackPolicy
 from watchdog.rollback.run import Clusters, Hands
@@ -48,6 +49,22 @@ class HostClock(FakeClock):
 
     def jump(self, by: timedelta) -> None:
         self._now += by
+
+
+class FullDisk(SqliteLedger):
+    """Refuses to write while `full`, and to be read while `unreadable`."""
+
+    full = unreadable = False
+
+    async def write(self, *records: Record) -> None:
+        if self.full:
+            raise WatchdogError("no space left on device")
+        await super().write(*records)
+
+    async def seen(self, stack: str) -> Seen | None:
+        if self.unreadable:
+            raise WatchdogError("database is locked")
+        return await super().seen(stack)
 
 
 class NoServer:
@@ -75,6 +92,7 @@ class House:
         self.checks: tuple[Check, ...] = (check("api"),)
         self.deployment = DeploymentPolicy()
         self.rollback = RollbackPolicy()
+        self.page: Path | None = None
         self.clusters: Clusters = NoServer()
         self.standbys = Standbys()
         self.events: list[dict[str, Any]] = []
@@ -126,6 +144,7 @@ class House:
             deployment=self.deployment,
             backup=BackupPolicy(self.root / "backups", disk_reserve=0),
             rollback=self.rollback,
+            maintenance_page=self.page,
         )
         return Tools(settings, self._hands(), self.ledger, self.outbox, self.make_backup, NoServer())
 

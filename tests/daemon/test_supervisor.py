@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from tests.daemon.house import LIMIT, House
+from tests.daemon.house import LIMIT, FullDisk, House
 from tests.fakes import FakeEvents, settle
 from tests.health.samples import check
 from watchdog.alert.outbox import Outbox
@@ -29,6 +30,7 @@ class FakeWorkshop:
         self._house = house
         self.hints = FakeEvents()
         self.used: list[Configuration] = []
+        self.refusal = ""
 
     @property
     def outbox(self) -> Outbox:
@@ -41,6 +43,8 @@ class FakeWorkshop:
         return self.hints
 
     def use(self, configuration: Configuration) -> None:
+        if self.refusal:
+            raise ConfigError(self.refusal)
         self.used.append(configuration)
 
 
@@ -93,8 +97,8 @@ class Daemon:
             await self.manager.fed.wait()
 
 
-@pytest.fixture
-async def daemon(house: House) -> AsyncIterator[Daemon]:
+@contextlib.asynccontextmanager
+async def running(house: House) -> AsyncIterator[Daemon]:
     daemon = Daemon(house)
     await house.up()
     task = asyncio.create_task(daemon.supervisor.run())
@@ -102,6 +106,12 @@ async def daemon(house: House) -> AsyncIterator[Daemon]:
     yield daemon
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def daemon(house: House) -> AsyncIterator[Daemon]:
+    async with running(house) as daemon:
+        yield daemon
 
 
 async def test_it_is_ready_once_every_stack_has_its_guard(daemon: Daemon) -> None:
@@ -134,6 +144,48 @@ async def test_a_configuration_with_a_fault_changes_nothing_and_is_alerted(
     alerts = [a for a in await house.alerts() if a.title.startswith("new configuration refused")]
     assert len(alerts) == 1
     assert "unknown key" in alerts[0].text
+
+
+async def test_one_that_cannot_be_used_after_all_changes_nothing_either(house: House, daemon: Daemon) -> None:
+    """A secret's file, say, that went between reading and using."""
+    shop = replace(house.tools().settings, checks=(check("other"),))
+    blog = replace(shop, stack=replace(shop.stack, name="blog", project="blog"))
+    daemon.configuration = replace(daemon.first, stacks=(blog,))
+    daemon.workshop.refusal = "slack: its file is gone"
+    await daemon.supervisor.reload()
+    assert list(daemon.supervisor._guards) == ["shop"]
+    assert list(daemon.post("shop").guard.watch.checks) == ["api"]
+    told = [a.text for a in await house.alerts() if a.title.startswith("new configuration refused")]
+    assert told == ["slack: its file is gone"]
+
+
+async def test_a_guard_whose_state_is_unusable_does_not_keep_the_old_one(house: House) -> None:
+    """Nor does the daemon end, which would help nobody."""
+    house.ledger = ledger = FullDisk(house.root / "state.db")
+    ledger.unreadable = True
+    async with running(house) as daemon:
+        shop = replace(house.tools().settings, checks=(check("other"),))
+        daemon.configuration = replace(daemon.first, stacks=(shop,))
+        reloading = asyncio.create_task(daemon.supervisor.reload())
+        await settle()
+        await house.clock.advance(timedelta(seconds=2))
+        async with asyncio.timeout(LIMIT):
+            await reloading
+        ledger.unreadable = False
+        await house.clock.advance(timedelta(seconds=2))
+        assert list(daemon.post("shop").guard.watch.checks) == ["other"]
+        assert daemon.post("shop").stuck() is None
+
+
+async def test_a_state_that_is_unusable_for_long_is_logged_now_and_then(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.ledger = ledger = FullDisk(house.root / "state.db")
+    ledger.unreadable = True
+    async with running(house):
+        for _ in range(30):
+            await house.clock.advance(timedelta(seconds=1))
+    assert capsys.readouterr().out.count("database is locked") == 1
 
 
 async def test_a_valid_one_is_swapped_whole(house: House, daemon: Daemon) -> None:

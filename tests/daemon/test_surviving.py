@@ -7,31 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from tests.daemon.house import LOOK, House
+from tests.daemon.house import LOOK, FullDisk, House
 from tests.fakes import MORNING, settle
-from watchdog.adapters.sqlite_ledger import SqliteLedger
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Probed, Tick
 from watchdog.deploy.deployment import Phase
-from watchdog.errors import Refused, WatchdogError
+from watchdog.errors import Refused
 from watchdog.health.check import Answer, Sample
-from watchdog.rollback.ledger import Record, Seen
-
-
-class FullDisk(SqliteLedger):
-    """Refuses to write while `full`, and to be read while `unreadable`."""
-
-    full = unreadable = False
-
-    async def write(self, *records: Record) -> None:
-        if self.full:
-            raise WatchdogError("no space left on device")
-        await super().write(*records)
-
-    async def seen(self, stack: str) -> Seen | None:
-        if self.unreadable:
-            raise WatchdogError("database is locked")
-        return await super().seen(stack)
 
 
 async def broken() -> None:

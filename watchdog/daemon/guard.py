@@ -21,6 +21,7 @@ from watchdog.daemon.aftercare import Aftercare
 from watchdog.daemon.alarming import Alarming
 from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.conducting import Conductor
+from watchdog.daemon.damping import Damper
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.judging import judge
 from watchdog.daemon.looking import Looker
@@ -71,6 +72,7 @@ class Guard:
         self.conductor = Conductor(self.desk, self.looker, self.preparer, self.trust, self.rollbacks)
         self._progressed_at = tools.hands.clock.monotonic()
         self._faults: set[str] = set()
+        self._damper = Damper(tools.hands.clock)
 
     @property
     def name(self) -> str:
@@ -146,7 +148,8 @@ class Guard:
         try:
             await function()
         except WatchdogError as error:
-            log.warning("guard_message_failed", reason=str(error))
+            if self._damper.is_news(reason := str(error)):
+                log.warning("guard_message_failed", reason=reason)
             return False
         except Exception as error:  # this loop must survive: a dead guard protects nobody
             log.exception("guard_failed")

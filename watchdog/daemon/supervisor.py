@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,16 +11,15 @@ from typing import Protocol
 
 import structlog
 
-from watchdog.alert.alert import Level, alert
+from watchdog.alert.alert import Level
 from watchdog.alert.outbox import Outbox
 from watchdog.daemon.control import ControlServer
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Hint
 from watchdog.daemon.post import Post
 from watchdog.daemon.schedule import Schedule
-from watchdog.daemon.tools import Workshop
-from watchdog.errors import ConfigError
-from watchdog.settings.build import StackSettings
+from watchdog.daemon.tools import Tools, Workshop
+from watchdog.errors import Refused, WatchdogError
 from watchdog.settings.load import Configuration
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ class Supervisor:
         """Start everything, say READY, and wait for the end. Raises `Refused` where it cannot start."""
         await self._control.start()
         for settings in self._configuration.stacks:
-            self._add(settings)
+            self._add(self._workshop.tools(settings))
         self._schedule.start()
         self._handle_signals()
         tasks = [
@@ -112,8 +112,8 @@ class Supervisor:
         _, left = await asyncio.wait(tasks, timeout=END_WITHIN.total_seconds())
         log.info("stopped", unfinished=[task.get_name() for task in left])
 
-    def _add(self, settings: StackSettings) -> None:
-        post = Post(self._workshop.tools(settings))
+    def _add(self, tools: Tools) -> None:
+        post = Post(tools)
         self._posts[post.guard.name] = post
         self._guards[post.guard.name] = post.guard
         post.start()
@@ -140,46 +140,60 @@ class Supervisor:
             self._manager.ready(f"guarding {', '.join(self._guards)}")
 
     async def reload(self) -> None:
-        """Swap the whole configuration, or keep the old one and alert."""
+        """Swap the whole configuration, or keep the old one and alert. What may fail comes first."""
         try:
             configuration = self._read()
-        except ConfigError as error:
-            log.error("configuration_kept", reason=str(error))
+            self._require_idle(set(self._posts) - {settings.stack.name for settings in configuration.stacks})
+            made = [self._workshop.tools(settings) for settings in configuration.stacks]
+            self._workshop.use(configuration)
+        except WatchdogError as error:
             await self._alert_kept(str(error))
             return
-        gone = set(self._posts) - {settings.stack.name for settings in configuration.stacks}
-        if busy := sorted(name for name in gone if self._guards[name].desk.work.busy):
-            reason = f"it drops {', '.join(busy)}, where an operation runs; reload once it has ended"
-            log.error("configuration_kept", reason=reason)
-            await self._alert_kept(reason)
-            return
         self._configuration = configuration
-        self._workshop.use(configuration)
-        wanted = {settings.stack.name: settings for settings in configuration.stacks}
+        await self._swap(made)
+        self._schedule.renew()
+        self._log_warnings()
+        log.info("configuration_reloaded", stacks=list(self._guards))
+
+    def _require_idle(self, gone: set[str]) -> None:
+        if busy := sorted(name for name in gone if self._guards[name].desk.work.busy):
+            names = ", ".join(busy)
+            raise Refused(f"it drops {names}, where an operation runs; reload once it has ended")
+
+    async def _swap(self, made: list[Tools]) -> None:
+        wanted = {tools.settings.stack.name: tools for tools in made}
         for name in [name for name in self._posts if name not in wanted]:
             self._guards.pop(name)
             await self._posts.pop(name).stop()
-        for name, settings in wanted.items():
+        for name, tools in wanted.items():
             if name in self._posts:
-                await self._posts[name].reconfigure(self._workshop.tools(settings))
+                await self._hand_over(self._posts[name], tools)
             else:
-                self._add(settings)
-        self._schedule.renew()
-        self._log_warnings()
-        log.info("configuration_reloaded", stacks=list(wanted))
+                self._add(tools)
+
+    async def _hand_over(self, post: Post, tools: Tools) -> None:
+        """Where the guard cannot take them (its state is unusable now), another one takes its place."""
+        try:
+            await post.reconfigure(tools)
+        except WatchdogError as error:
+            if post.guard.desk.work.busy:  # it has what it needs to end what it does
+                await self._alert_kept(f"{post.guard.name} has not taken it over: {error}; reload again")
+                return
+            log.warning("guard_replaced", stack=post.guard.name, reason=str(error))
+            await post.stop()
+            self._add(tools)
 
     def _log_warnings(self) -> None:
         for warning in self._configuration.warnings:
             log.warning("configuration_warning", text=warning)
 
     async def _alert_kept(self, reason: str) -> None:
-        for guard in self._guards.values():
-            title = "new configuration refused; the old one stays in force"
-            await guard.tools.ledger.write(
-                alert(guard.name, Level.WARNING, title, reason, guard.tools.hands.clock.now())
-            )
-            self.outbox.wake()
-            return
+        """Once, in the name of any stack. A state that cannot be written to now ends nothing."""
+        log.error("configuration_kept", reason=reason)
+        title = "new configuration refused; the old one stays in force"
+        for guard in list(self._guards.values())[:1]:
+            with contextlib.suppress(WatchdogError):
+                await guard.desk.alert(Level.WARNING, title, reason)
 
     async def _say_alive(self) -> None:
         """Tell systemd's watchdog that we live, but only while every guard and poller makes progress."""

@@ -66,5 +66,5 @@ class Workshop(Protocol):
         ...
 
     def use(self, configuration: Configuration) -> None:
-        """Make tools by another configuration from now on."""
+        """Be guided by another configuration from now on. Raises `ConfigError`, and nothing has changed."""
         ...
