@@ -129,3 +129,25 @@ async def test_a_check_that_was_red_before_a_restart_is_red_after_it(house: Hous
         await house.handled(guard, Probed(Sample("api", house.clock.now(), Answer.BAD, "HTTP 500")))
     guard = await house.reborn(guard)
     assert guard.watch.red(house.checks) == {"api"}
+
+
+async def test_what_a_migration_holds_up_is_judged_once_it_has_ended(house: House) -> None:
+    house.stack = replace(house.stack, migrations=("migrate",))
+    guard = await house.adopted()
+    await house.deploy("2", migrate="shop/migrate:2")
+    await house.live(guard, 900)
+    assert guard.watch.deployment is not None, "its deadlines have passed, but it has not begun"
+    await house.end("migrate", 0)
+    await house.live(guard, 40)
+    assert (await house.newest_deployment()).healthy_at is not None
+    await house.live(guard, 660)
+    assert (await house.newest_deployment()).phase is Phase.GOOD
+
+
+async def test_a_migration_that_never_ends_leaves_the_deployment_undecided(house: House) -> None:
+    house.stack = replace(house.stack, migrations=("migrate",))
+    guard = await house.adopted()
+    await house.deploy("2", migrate="shop/migrate:2")
+    await house.live(guard, house.deployment.command_timeout.total_seconds() + 900)
+    assert (await house.newest_deployment()).phase is Phase.UNDECIDED
+    assert house.told("rollback_decided") == []

@@ -8,8 +8,9 @@ from __future__ import annotations
 from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.observing import notice
-from watchdog.daemon.watch import Identities
+from watchdog.daemon.watch import Identities, carried_over
 from watchdog.errors import Unreachable
+from watchdog.health.rhythm import in_rhythm
 
 
 class Looker:
@@ -38,8 +39,19 @@ class Looker:
         clock, previous = desk.tools.hands.clock, watch.containers
         watch.containers, watch.looked_at, watch.reachable = containers, clock.monotonic(), True
         watch.stopped &= {container.id for container in containers}
+        self.adapt()
         await notice(desk, previous, clock.now())
         self._see_to_capture()
+
+    def adapt(self) -> None:
+        """A check of a service's own HEALTHCHECK asks in the rhythm that the running image brings along."""
+        watch = self._desk.watch
+        checks = in_rhythm(self._desk.tools.settings.checks, watch.containers)
+        if checks == tuple(state.check for state in watch.checks.values()):
+            return
+        watch.checks = carried_over(watch.checks, checks)
+        if self._desk.asker is not None:
+            self._desk.asker.replace(checks)
 
     def _see_to_capture(self) -> None:
         """Not in the middle of a change of ours: half a release is none, and hashing costs a process."""
