@@ -17,6 +17,8 @@ STATUS: dict[str, Any] = {
     "armed": True,
     "why_not": [],
     "mode": "auto",
+    "quarantined": [],
+    "proposal": None,
     "doing": None,
     "unreachable": None,
     "release": "r2",

@@ -94,7 +94,7 @@ async def test_the_stack_may_be_left_out_where_there_is_one(counter: Counter) ->
     [
         ("{garbage", "UsageError", "takes one JSON object a line"),
         ('["a list"]', "UsageError", "takes one JSON object a line"),
-        ({"command": "destroy"}, "UsageError", "unknown command 'destroy'; this daemon knows backup, "),
+        ({"command": "destroy"}, "UsageError", "unknown command 'destroy'; this daemon knows abort, "),
         ({}, "UsageError", "unknown command ''"),
         ({"command": "status", "stack": "blog"}, "UsageError", "there is no stack 'blog'; the configuration"),
         ({"command": "deploy"}, "UsageError", "deploy needs a command"),

@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from tests.daemon.house import LOOK, House
 from tests.fakes import settle
 from watchdog.daemon.guard import Guard
@@ -72,15 +70,35 @@ async def test_the_pair_is_the_good_release_with_its_newest_backup(house: House)
     assert reaction.request.target.backup.timestamp == backup.timestamp != later.timestamp
 
 
-@pytest.mark.parametrize("mode", [Mode.OFF, Mode.NOTIFY, Mode.APPROVE])
-async def test_other_modes_alert_what_would_have_been_done(house: House, mode: Mode) -> None:
-    house.rollback = RollbackPolicy(mode=mode)
+async def test_mode_notify_alerts_what_would_have_been_done_and_how_to_do_it(house: House) -> None:
+    house.rollback = RollbackPolicy(mode=Mode.NOTIFY)
+    guard = await house.adopted()
+    backup = await guard.conductor.backup("wanted")
+    house.clock.tick(timedelta(minutes=3))
+    assert guard.watch.good is not None
+    await failing(house, guard)
+    await house.heard("not_rolled_back")
+    [told] = await house.alerts()
+    assert told.title == NOT_ROLLED_BACK
+    assert told.text.splitlines() == [
+        "backend exited with code 1 and nothing restarts it",
+        "Not rolled back: rollback.mode is notify",
+        f"It would go back to release {guard.watch.good.id}, the database stays as it is: preflight → "
+        "stop services → revert compose → pull images → restart services → verify health.",
+        f"To do it: ops-watchdog rollback --stack shop --backup-timestamp {backup.timestamp} --keep-database",
+    ]
+    assert await house.ledger.operations("shop") == ()
+    [line] = [n for n in await house.ledger.noted("shop") if n.kind == "refusal"]
+    assert line.text == "not rolled back: rollback.mode is notify"
+
+
+async def test_mode_off_says_that_it_failed_and_no_more(house: House) -> None:
+    house.rollback = RollbackPolicy(mode=Mode.OFF)
     guard = await house.adopted()
     await failing(house, guard)
     await house.heard("not_rolled_back")
-    alerts = await house.alerts()
-    assert [alert.title for alert in alerts] == [NOT_ROLLED_BACK]
-    assert f"rollback.mode is {mode}; it would have gone back to release" in alerts[0].text
+    [told] = await house.alerts()
+    assert told.text.splitlines()[1:] == ["Not rolled back: rollback.mode is off"]
     assert await house.ledger.operations("shop") == ()
 
 
@@ -141,4 +159,4 @@ async def test_a_database_that_never_goes_back_needs_no_backup(house: House) -> 
     house.rollback = RollbackPolicy(mode=Mode.NOTIFY, database=DatabasePolicy.NEVER)
     guard = await house.adopted()
     await failing(house, guard)
-    assert "(keep database)" in (await house.heard("not_rolled_back"))["reason"]
+    assert "the database stays as it is" in (await house.heard("not_rolled_back"))["lines"][0]

@@ -42,10 +42,10 @@ def test_in_mode_notify_it_says_what_it_would_have_done(site: Site, tmp_path: Pa
         good = guarded.status()["last_known_good"]
         site.write_version("2.0", breaks=True)
         done = guarded.run("deploy", "--", *site.up_command())
-        said = f"rollback.mode is notify; it would have gone back to release {good}"
         assert done.exit_code == 1
-        assert said in done.stderr
-        assert said in guarded.alerts()[-1]["text"]
+        for said in ("Not rolled back: rollback.mode is notify", f"It would go back to release {good}"):
+            assert said.lower() in done.stderr.lower()
+            assert said in guarded.alerts()[-1]["text"]
         assert guarded.operations() == []
         assert engine.containers(site.project)["web"].state == "exited"
 

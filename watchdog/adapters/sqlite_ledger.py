@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from watchdog.alert import Alert
 from watchdog.alert.alarm import Alarm
 from watchdog.deploy.deployment import Deployment
+from watchdog.deploy.page import Page
 from watchdog.errors import WatchdogError
 from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.ledger import Audit, Mark, Noted, Record, Seen, Standing, Transition
@@ -50,6 +51,7 @@ TABLES: dict[type, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     Suspension: ("suspensions", ("stack", "kind"), ()),
     Proposal: ("proposals", ("deployment",), ("stack", "at")),
     Alarm: ("alarms", ("stack", "subject"), ()),
+    Page: ("pages", ("stack", "path"), ("gone_at",)),
 }
 
 TALLIED: dict[type, str] = {Deployment: "phase", Operation: "outcome"}
@@ -143,6 +145,9 @@ class SqliteLedger:
 
     async def trim(self, stack: str, keep: int) -> int:
         return await self._run(self._trim, stack, keep)
+
+    async def pages(self, stack: str) -> tuple[Page, ...]:
+        return await self._all(Page, "stack = ? AND gone_at IS NULL", stack)
 
     async def pending_alerts(self) -> tuple[Alert, ...]:
         return await self._all(Alert, "sent_at IS NULL AND dead IS NULL ORDER BY at, rowid")

@@ -30,11 +30,17 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "deployment_good": lambda e: f"deployment {e['deployment']} stayed healthy through its window",
     "deployment_failed": lambda e: "DETECTED: " + "; ".join(e["reasons"]),
     "failed_release_is_back": lambda e: f"WARNING: it failed before: {e['reason']}",
-    "not_rolled_back": lambda e: f"not rolled back: {e['reason']}",
+    "not_rolled_back": lambda e: " ".join([f"not rolled back: {e['reason']}.", *e.get("lines", ())]),
+    "maintenance_page_put": lambda e: f"the maintenance page is in place: {e['path']}",
+    "maintenance_page_removed": lambda e: f"the maintenance page is gone: {e['path']}",
+    "maintenance_page_left": lambda e: f"no maintenance page at {e['path']}: {e['reason']}",
     "not_protected": lambda e: f"WARNING: automatic rollback is not possible: {e['reason']}",
     "release_captured": lambda e: f"release {e['release']} captured",
     "release_good": lambda e: f"release {e['release']} is the last known good one: {e['reason']}",
     "release_not_captured": lambda e: f"what runs is not captured: {e['reason']}",
+    "rollback_proposed": lambda e: (
+        f"a rollback to release {e['release']} waits for approval: ops-watchdog approve --stack {e['stack']}"
+    ),
     "rollback_decided": lambda e: f"rolling back to release {e['release']}",
     "rollback_resumed": lambda e: f"going on with rollback {e['operation']}",
     "rollback_ended": lambda e: f"rollback {e['outcome'].upper()}{_after(e['detail'])}",

@@ -16,8 +16,10 @@ import click
 from watchdog import __version__
 from watchdog.cli.commands.backups import backups
 from watchdog.cli.commands.config import config
+from watchdog.cli.commands.decide import abort, approve
 from watchdog.cli.commands.incidents import incidents
 from watchdog.cli.commands.options import as_json, stack_option
+from watchdog.cli.commands.suspend import maintenance, pause
 from watchdog.cli.context import Context
 from watchdog.errors import WatchdogError
 
@@ -138,8 +140,8 @@ def check(context: Context, stack: str | None, service: str | None, as_json: boo
     sys.exit(asyncio.run(run_checks(context, stack, service, as_json)))
 
 
-for noun in (backups, incidents, config):
-    commands.add_command(noun)
+for command in (backups, incidents, config, approve, abort, pause, maintenance):
+    commands.add_command(command)
 
 
 def main() -> NoReturn:

@@ -46,18 +46,14 @@ async def rollback(
         request["backup_timestamp"] = _choose(offers)
     if plan or not yes:
         shown = await talk(context, {**request, "plan": True}, Printer(quiet=True))
-        _show_plan(shown, as_json and plan)
+        show_plan(shown, as_json and plan)
         if plan:
             return REFUSED if shown["obstacles"] else 0
-        _ask()
+        ask("Roll back now?")
         if undo is None:
             request["backup_timestamp"] = shown["backup_chosen"]  # what was shown is what is done
     result = await talk(context, request, Printer(quiet=as_json))
-    if as_json:
-        click.echo(json.dumps(result))
-    else:
-        detail = f": {result['detail']}" if result["detail"] else ""
-        click.echo(f"rollback {result['operation']}: {result['outcome']}{detail}")
+    tell_outcome(result, as_json)
     return EXIT_CODES.get(result["outcome"], HELD)
 
 
@@ -81,15 +77,26 @@ def _offer(offered: Mapping[str, Any]) -> str:
     )
 
 
-def _ask() -> None:
+def ask(question: str) -> None:
+    """Go on only if a person says so."""
     if not sys.stdin.isatty():
         raise UsageError("nobody to ask: add --yes, or --plan to see what would be done")
-    click.confirm("Roll back now?", abort=True)
+    click.confirm(question, abort=True)
 
 
-def _show_plan(plan: dict[str, Any], as_json: bool) -> None:
+def show_plan(plan: Mapping[str, Any], as_json: bool) -> None:
+    """As `rollback.printout` makes it."""
     if as_json:
         click.echo(json.dumps(plan))
         return
     for line in plan_lines(plan):
         click.echo(line)
+
+
+def tell_outcome(result: Mapping[str, Any], as_json: bool) -> None:
+    """How it ended."""
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    detail = f": {result['detail']}" if result["detail"] else ""
+    click.echo(f"rollback {result['operation']}: {result['outcome']}{detail}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -47,6 +47,8 @@ def show(console: Console, status: dict[str, Any]) -> None:
         console.print(f"failed before: {failed}", markup=False, soft_wrap=True)
     if status["unreachable"]:
         console.print(status["unreachable"], markup=False, soft_wrap=True)
+    if proposal := status["proposal"]:
+        console.print(_proposal(proposal), markup=False, soft_wrap=True)
     if status["doing"]:
         console.print(f"busy: {status['doing']}", markup=False)
     console.print(_release(status))
@@ -59,6 +61,15 @@ def show(console: Console, status: dict[str, Any]) -> None:
         console.print(f"standby: {_standby(standby)}", markup=False, soft_wrap=True)
     for displaced in status["displaced"]:
         console.print(f"displaced: {_displaced(displaced)}", markup=False, soft_wrap=True)
+
+
+def _proposal(proposal: dict[str, Any]) -> str:
+    left = age(max(datetime.fromisoformat(proposal["expires_at"]) - datetime.now(UTC), timedelta(0)))
+    backup = f" with backup {proposal['backup']}" if proposal["backup"] else ""
+    return (
+        f"WAITS FOR APPROVAL: back to release {proposal['release']}{backup} ({proposal['plan']}), "
+        f"{left} left: {proposal['command']}"
+    )
 
 
 def _release(status: dict[str, Any]) -> str:

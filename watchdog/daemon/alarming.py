@@ -65,6 +65,11 @@ class Alarming:
         soon = self._now + SHORTEST
         self._due = min(self._due, soon) if self._due is not None else soon
 
+    def look_again(self) -> None:
+        """A person said something of a held rollback that neither time nor a look would tell."""
+        self._story = None
+        self.turned()
+
     @property
     def pause(self) -> timedelta | None:
         """How long nothing is due; None: nothing will be, if nothing changes."""

@@ -25,14 +25,17 @@ from watchdog.daemon.damping import Damper
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.judging import judge
 from watchdog.daemon.looking import Looker
+from watchdog.daemon.maintenance import PageKeeper
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Tick
 from watchdog.daemon.noting import Notes
 from watchdog.daemon.preparing import Preparer
+from watchdog.daemon.proposing import Proposals
 from watchdog.daemon.readiness import Readiness
 from watchdog.daemon.recalling import Recaller
 from watchdog.daemon.remedying import Remedying
 from watchdog.daemon.remembering import notice_lost_command, remember
 from watchdog.daemon.rollbacks import Rollbacks
+from watchdog.daemon.suspending import Suspender
 from watchdog.daemon.tools import Tools
 from watchdog.daemon.trusting import Trust
 from watchdog.daemon.watch import Watch, carried_over, unknown
@@ -68,8 +71,19 @@ class Guard:
         self.recaller = Recaller(self.desk)
         self.notes = Notes(self.desk)
         self.trust = Trust(self.desk, self.looker, self.preparer)
-        self.rollbacks = Rollbacks(self.desk, self.looker, self.trust, self.aftercare)
-        self.conductor = Conductor(self.desk, self.looker, self.preparer, self.trust, self.rollbacks)
+        self.proposals = Proposals(self.desk, self.trust)
+        self.suspender = Suspender(self.desk)
+        self.page = PageKeeper(self.desk)
+        self.rollbacks = Rollbacks(self.desk, self.looker, self.trust, self.aftercare, self.page)
+        self.conductor = Conductor(
+            self.desk,
+            self.looker,
+            self.preparer,
+            self.trust,
+            self.rollbacks,
+            self.proposals,
+            self.page,
+        )
         self._progressed_at = tools.hands.clock.monotonic()
         self._faults: set[str] = set()
         self._damper = Damper(tools.hands.clock)
@@ -167,6 +181,9 @@ class Guard:
             await self.looker.look()
         await self._survive(self._judge)
         if self.acts:
+            await self._survive(self.suspender.expire)
+            await self._survive(self.proposals.see_to)
+            self.page.see_to()
             await self._survive(self.alarming.review)
             self.remedying.consider()
             self.readiness.consider()

@@ -34,7 +34,7 @@ async def notice(desk: Desk, previous: Containers, now: datetime) -> None:
     if not previous and _long_ago(desk, changed, now):
         await _missed(desk, changed)
         return
-    current = watch.deployment
+    current = watch.deployment if watch.proposal is None else None  # what a person is asked about has failed
     if current and settling(current, watch.changed_at, desk.tools.settings.deployment, now):
         watch.deployment = replace(current, command_ended_at=now)
         await desk.take_for_granted(watch.deployment)

@@ -1,4 +1,4 @@
-"""What follows from a failed deployment: a rollback, or the reason why not."""
+"""What follows from a failed deployment: a rollback, a proposal of one, or the reason why neither."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from watchdog.daemon.watch import Watch
 from watchdog.database.fingerprint import schema_fingerprint
 from watchdog.deploy.deployment import Deployment
 from watchdog.errors import Refused, WatchdogError
+from watchdog.rollback.course import Course, course
 from watchdog.rollback.operate import Request
 from watchdog.rollback.plan import fitting
-from watchdog.rollback.policy import DatabasePolicy, Mode
+from watchdog.rollback.policy import DatabasePolicy
+from watchdog.rollback.suspension import holding
 from watchdog.rollback.target import AUTOMATIC, Target, automatic_target, choose_plan, permit
 from watchdog.stack import Release
 
@@ -26,31 +28,30 @@ READ_WITHIN = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """`request` where a rollback is due, else `refusal` says why not."""
+    """`refusal`: why it is not rolled back at once. `request`: what is, or would be, done.
 
-    request: Request | None
+    None where nothing can be done, or nobody wants to know: then it is left.
+    """
+
+    course: Course
+    request: Request | None = None
     refusal: str = ""
 
 
 async def react(tools: Tools, watch: Watch, deployment: Deployment) -> Reaction:
     """Decide. Raises nothing: whatever stands against a rollback becomes the refusal."""
+    holds = holding(watch.suspensions, tools.hands.clock.now())
+    chosen, why = course(tools.settings.rollback.mode, deployment.allowed, holds)
+    if chosen is Course.LEAVE:
+        return Reaction(chosen, refusal=why)
     try:
-        request = await _request(tools, watch, deployment)
+        return Reaction(chosen, await due(tools, watch, deployment), why)
     except WatchdogError as error:
-        return Reaction(None, str(error))
-    mode = tools.settings.rollback.mode
-    if not deployment.allowed:
-        return Reaction(None, "it was deployed with --no-rollback")
-    if mode is not Mode.AUTO:
-        return Reaction(
-            None,
-            f"rollback.mode is {mode}; it would have gone back to release {request.target.release.id} "
-            f"({request.plan}); do it with 'ops-watchdog rollback'",
-        )
-    return Reaction(request)
+        return Reaction(Course.LEAVE, refusal=str(error))
 
 
-async def _request(tools: Tools, watch: Watch, deployment: Deployment) -> Request:
+async def due(tools: Tools, watch: Watch, deployment: Deployment) -> Request:
+    """The rollback that this deployment needs now. Raises `Refused` where none is possible."""
     now = tools.hands.clock.now()
     stack = tools.settings.stack
     operations = await tools.ledger.operations(stack.name, limit=100)

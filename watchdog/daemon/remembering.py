@@ -9,10 +9,11 @@ from watchdog.daemon.desk import Desk
 from watchdog.daemon.ending import end_rest
 from watchdog.deploy.deployment import Phase
 from watchdog.health.window import Progress
+from watchdog.rollback.proposal import Decision
 
 
 async def remember(desk: Desk) -> None:
-    """The known parts, the last known good release, an open deployment, the colours of the checks."""
+    """The known parts, the last known good release, what is open or suspended, the colours of the checks."""
     ledger, watch = desk.tools.ledger, desk.watch
     seen = await ledger.seen(desk.name)
     watch.known = seen.services if seen else ()
@@ -23,6 +24,9 @@ async def remember(desk: Desk) -> None:
     if newest and (newest[0].open or newest[0].ended_at is None):
         watch.deployment = newest[0]
         watch.progress = Progress(healthy_at=newest[0].healthy_at)
+        proposal = await ledger.proposal(newest[0].id)
+        watch.proposal = proposal if proposal and proposal.decision is Decision.OPEN else None
+    watch.suspensions = await ledger.suspensions(desk.name)
     await checking.restore(desk)
 
 

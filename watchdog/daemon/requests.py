@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from watchdog.daemon import explaining, incidents, restore_points
+from watchdog.daemon import approving, explaining, incidents, pausing, restore_points
 from watchdog.daemon.client import Arguments, Caller, Channel, RemoteCommand
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.offering import offer
+from watchdog.daemon.rollbacks import outcome
 from watchdog.daemon.status import look_first, status
 from watchdog.daemon.wanting import decide, unattended
 from watchdog.deploy.caller import caller as process
 from watchdog.deploy.command import shown
 from watchdog.errors import UsageError
-from watchdog.rollback.operation import Operation
 from watchdog.rollback.printout import printout
 
 
@@ -62,18 +62,7 @@ async def rollback(guard: Guard, arguments: Arguments, channel: Channel, caller:
         stop_listening()
 
 
-def outcome(operation: Operation) -> dict[str, Any]:
-    """How a rollback ended, as the command line shows it."""
-    return {
-        "operation": operation.id,
-        "outcome": operation.outcome.value,
-        "detail": operation.detail,
-        "release": operation.target_release,
-        "backup": operation.backup,
-    }
-
-
-ACTING = frozenset({"backup", "deploy", "rollback", "salvage"})
+ACTING = frozenset({"backup", "deploy", "rollback", "salvage", "approve", "abort", "suspend"})
 """What may change something; the others only look, also where no daemon runs."""
 
 REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -86,4 +75,6 @@ REQUESTS: dict[str, Callable[..., Awaitable[Any]]] = {
     **restore_points.REQUESTS,
     **incidents.REQUESTS,
     **explaining.REQUESTS,
+    **approving.REQUESTS,
+    **pausing.REQUESTS,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -13,6 +14,7 @@ from watchdog.backup.catalogue import catalogue
 from watchdog.daemon.aftercare import Aftercare
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.looking import Looker
+from watchdog.daemon.maintenance import PageKeeper
 from watchdog.daemon.trusting import Trust
 from watchdog.errors import Busy
 from watchdog.rollback import operate
@@ -34,11 +36,14 @@ TOO_OLD = timedelta(days=1)
 class Rollbacks:
     """Of one guard."""
 
-    def __init__(self, desk: Desk, looker: Looker, trust: Trust, aftercare: Aftercare) -> None:
+    def __init__(
+        self, desk: Desk, looker: Looker, trust: Trust, aftercare: Aftercare, page: PageKeeper
+    ) -> None:
         self._desk = desk
         self._looker = looker
         self._trust = trust
         self._aftercare = aftercare
+        self._page = page
 
     async def carry_out(self, request: operate.Request) -> Operation:
         """A decided rollback, under the lock. Raises `Busy` where something else is under way."""
@@ -93,15 +98,17 @@ class Rollbacks:
 
     async def _machine(self, work: Coroutine[None, None, Operation]) -> Operation:
         desk = self._desk
-        desk.work.rolling_back = True
+        desk.work.rolling_back, desk.work.decided = True, False
+        self._page.see_to()
         try:
             operation = await work
-            outcome = {"outcome": operation.outcome, "detail": operation.detail}
-            desk.tell("rollback_ended", operation=operation.id, **outcome)
+            ended = {"outcome": operation.outcome, "detail": operation.detail}
+            desk.tell("rollback_ended", operation=operation.id, **ended)
             await desk.ask(lambda: self._trust.after_rollback(operation))
             self._aftercare.soon()
         finally:
             desk.work.rolling_back = False
+            self._page.see_to()
         await desk.ask(self._looker.look)  # what came back is captured at once
         return operation
 
@@ -139,3 +146,14 @@ class Rollbacks:
         held = replace(operation, outcome=Outcome.HELD, ended_at=now, detail=detail)
         text = f"{detail}. Look with 'ops-watchdog status', then decide with 'ops-watchdog rollback --plan'."
         await self._desk.alert(Level.CRITICAL, f"rollback {operation.id} held", text, held)
+
+
+def outcome(operation: Operation) -> dict[str, Any]:
+    """How a rollback ended, as the command line shows it."""
+    return {
+        "operation": operation.id,
+        "outcome": operation.outcome.value,
+        "detail": operation.detail,
+        "release": operation.target_release,
+        "backup": operation.backup,
+    }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from watchdog.backup.catalogue import catalogue
+from watchdog.daemon import approving, pausing
 from watchdog.daemon.arming import why_unarmed
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.recalling import what_failed
 from watchdog.health.streak import CheckState
 from watchdog.rollback.displaced import taken_back
+from watchdog.rollback.suspension import holding
 from watchdog.stack import Container
 
 FAR_BACK = 100
@@ -26,7 +28,7 @@ async def look_first(guard: Guard) -> None:
 
 async def status(guard: Guard) -> dict[str, Any]:
     """Everything that an operator asks first."""
-    watch, settings = guard.watch, guard.tools.settings
+    watch, settings, now = guard.watch, guard.tools.settings, guard.tools.hands.clock.now()
     reasons = await why_unarmed(guard.desk)
     return {
         "stack": guard.name,
@@ -34,6 +36,8 @@ async def status(guard: Guard) -> dict[str, Any]:
         "why_not": list(reasons),
         "mode": settings.rollback.mode.value,
         "quarantined": list(await what_failed(guard.desk, watch.parts)),
+        "suspended": [pausing.document(s) for s in holding(watch.suspensions, now)],
+        "proposal": approving.document(watch.proposal),
         "doing": guard.desk.work.doing or None,
         "docker": "answers" if watch.reachable else "does not answer",
         "unreachable": None if watch.reachable else watch.unreachable,

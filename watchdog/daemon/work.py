@@ -12,14 +12,15 @@ from watchdog.daemon.turns import Turns
 class Work:
     """Of one guard; written by its conductor, read by everybody around it.
 
-    `rolling_back`: a rollback changes containers now. `commanding`: the command of a deployment runs.
+    `decided`: a rollback begins as soon as the stack is free. `rolling_back`: it changes containers now.
+    `commanding`: the command of a deployment runs.
     `announced`: an announced deployment is under way, from its opening until its command's end is noted.
     """
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._children: set[asyncio.Task[Any]] = set()
-        self.rolling_back = self.commanding = self.announced = False
+        self.decided = self.rolling_back = self.commanding = self.announced = False
 
     @property
     def busy(self) -> bool:

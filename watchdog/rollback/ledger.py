@@ -15,6 +15,7 @@ from watchdog.alert import Alert
 from watchdog.alert.alarm import Alarm
 from watchdog.deploy.changes import Parts
 from watchdog.deploy.deployment import Deployment
+from watchdog.deploy.page import Page
 from watchdog.rollback.displaced import Displaced
 from watchdog.rollback.operation import Operation, StepRecord
 from watchdog.rollback.proposal import Proposal
@@ -110,6 +111,7 @@ Record = (
     | Suspension
     | Proposal
     | Alarm
+    | Page
 )
 
 Happened = TypeVar("Happened", Transition, Noted, Alert, Audit)
@@ -197,6 +199,10 @@ class Ledger(Protocol):
 
     async def trim(self, stack: str, keep: int) -> int:
         """Let go of all but the newest `keep` lines noted, and transitions; a check's last one stays."""
+        ...
+
+    async def pages(self, stack: str) -> tuple[Page, ...]:
+        """The maintenance pages that we put in place and may not have removed yet."""
         ...
 
     async def pending_alerts(self) -> tuple[Alert, ...]: ...

@@ -8,7 +8,11 @@ from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """What follows from a failed deployment; AUTO acts only while armed."""
+    """What follows from a failed deployment; AUTO acts only while armed.
+
+    OFF: people are told that it failed. NOTIFY: and what would have been done. APPROVE: that is proposed, and
+    done once a person approves.
+    """
 
     OFF = "off"
     NOTIFY = "notify"
@@ -48,6 +52,7 @@ class RollbackPolicy:
         max_data_loss: A backup older than this, when a rollback is decided, is not restored unattended.
         standby_max_size: Bytes; AUTO makes no standby copy of a larger database.
         keep_displaced: How long a displaced database stays at least; it also stays until it is dumped.
+        approve_within: So long a proposed rollback waits for a person; then nothing is done.
     """
 
     mode: Mode = Mode.AUTO
@@ -56,3 +61,4 @@ class RollbackPolicy:
     standby: StandbyPolicy = StandbyPolicy.AUTO
     standby_max_size: int = 5 * 1024**3
     keep_displaced: timedelta = timedelta(hours=72)
+    approve_within: timedelta = timedelta(hours=1)

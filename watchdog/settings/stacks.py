@@ -103,6 +103,7 @@ class BackupSection(Section):
 
 class RollbackSection(Section):
     mode: Mode = _ROLLBACK.mode
+    approve_within: Duration = _ROLLBACK.approve_within
     database: DatabasePolicy = _ROLLBACK.database
     max_data_loss: Duration = _ROLLBACK.max_data_loss
     standby: StandbyPolicy = _ROLLBACK.standby
