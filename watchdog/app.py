@@ -5,9 +5,11 @@ Daemon and command line build the same objects here, so that both run the same f
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import Any
 
 from watchdog.adapters import logs
 from watchdog.adapters.clusters import StackClusters
@@ -28,6 +30,7 @@ from watchdog.clock import SystemClock
 from watchdog.daemon.tools import Tools
 from watchdog.errors import ConfigError
 from watchdog.rollback.making import Standbys
+from watchdog.rollback.readings import Read
 from watchdog.rollback.run import Hands
 from watchdog.settings.build import StackSettings
 from watchdog.settings.load import Configuration
@@ -75,7 +78,7 @@ class Application:
         logs.configure_for_command()
 
     def use(self, configuration: Configuration) -> None:
-        """After a reload. `state_dir`, `socket` and `docker` need a restart: they stay as they were."""
+        """After a reload. `state_dir`, `socket`, `docker` and `metrics` stay as they were until a restart."""
         messenger = _messenger(configuration)
         self._configuration = configuration
         self._outbox.use(messenger)
@@ -86,6 +89,15 @@ class Application:
 
     def _projects(self) -> frozenset[str]:
         return frozenset(settings.stack.project for settings in self._configuration.stacks)
+
+    def metrics(self, read: Read) -> contextlib.AbstractAsyncContextManager[Any]:
+        """Served while it is entered, where they are configured."""
+        section = self._configuration.settings.metrics
+        if section is None:
+            return contextlib.nullcontext()
+        from watchdog.adapters.metrics import Metrics
+
+        return Metrics(*section.address, read)
 
     def service_manager(self) -> Notifier:
         return Notifier()

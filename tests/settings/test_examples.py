@@ -13,7 +13,7 @@ from watchdog.health.check import Http, Severity, Sql
 from watchdog.rollback.policy import Mode
 from watchdog.settings import Settings
 from watchdog.settings.checks import CommandCheck, DockerCheck, HttpCheck, SqlCheck, TcpCheck
-from watchdog.settings.sections import DockerSection, LogSection
+from watchdog.settings.sections import DockerSection, LogSection, MetricsSection
 from watchdog.settings.stacks import (
     AlertsSection,
     BackupSection,
@@ -80,6 +80,7 @@ def test_the_manual_shows_the_defaults(host: Host) -> None:
     assert shop.rollback == RollbackSection()
     assert shop.alerts == AlertsSection()
     assert (settings.docker, settings.log) == (DockerSection(), LogSection())
+    assert settings.metrics == MetricsSection()
     for name in ("state_dir", "socket"):
         assert getattr(settings, name) == Settings.model_fields[name].default
     first = shop.checks[0]

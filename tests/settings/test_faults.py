@@ -21,11 +21,12 @@ DURATION = "a duration such as 500ms, 30s, 5m, 1h30m or 7d"
 VALUES = {
     "unknown key at the top": (
         "logg: {}\n" + SHOP,
-        "1:1 logg: unknown key; did you mean 'log'? Allowed: state_dir, socket, docker, log, slack, stacks",
+        "1:1 logg: unknown key; did you mean 'log'? Allowed: state_dir, socket, docker, log, slack, metrics, "
+        "stacks",
     ),
     "unknown key that pydantic-settings would obey": (
         SHOP + "_env_file: /etc/passwd\n",
-        "4:1 _env_file: unknown key. Allowed: state_dir, socket, docker, log, slack, stacks",
+        "4:1 _env_file: unknown key. Allowed: state_dir, socket, docker, log, slack, metrics, stacks",
     ),
     "unknown key in a stack": (
         SHOP + "    servces: []\n",

@@ -221,7 +221,7 @@ def test_a_wrong_override_names_the_variable(host: Host) -> None:
     }
     assert host.faults("log: {level: info}\n" + SHOP, environ) == [
         "environment variable OPS_WATCHDOG_LOGG__LEVEL logg: unknown key; did you mean 'log'? "
-        "Allowed: state_dir, socket, docker, log, slack, stacks, config",
+        "Allowed: state_dir, socket, docker, log, slack, metrics, stacks, config",
         "environment variable DOCKER_HOST docker.host: must begin with unix:/// or tcp://",
         "environment variable OPS_WATCHDOG_LOG__LEVEL log.level: must be one of 'debug', 'info', 'warning' "
         "or 'error'",
@@ -256,3 +256,27 @@ def test_a_standby_copy_that_no_rollback_would_use_is_warned_about(host: Host) -
     database = "    databases: [{service: postgres, name: shop, user: me}]\n"
     assert not host.load(text + database).warnings
     assert host.load(text.replace("always", "always, database: never") + database).warnings
+
+
+@pytest.mark.parametrize(
+    ("listen", "address", "warned"),
+    [
+        ("", ("127.0.0.1", 9187), False),
+        ("127.0.0.2:1", ("127.0.0.2", 1), False),
+        ("'[::1]:9187'", ("::1", 9187), False),
+        ("localhost:9187", ("localhost", 9187), False),
+        ("0.0.0.0:9187", ("0.0.0.0", 9187), True),
+        ("'[::]:9187'", ("::", 9187), True),
+        ("10.0.0.5:9187", ("10.0.0.5", 9187), True),
+        ("monitor.internal:9187", ("monitor.internal", 9187), True),
+    ],
+)
+def test_metrics_are_for_this_host_unless_somebody_says_otherwise(
+    host: Host, listen: str, address: tuple[str, int], warned: bool
+) -> None:
+    section = f"metrics: {{listen: {listen}}}\n" if listen else "metrics: {}\n"
+    configuration = host.load(section + SHOP + "    checks: [{docker: backend}]\n")
+    assert configuration.settings.metrics is not None
+    assert configuration.settings.metrics.address == address
+    assert bool(configuration.warnings) is warned
+    assert host.load(SHOP).settings.metrics is None

@@ -15,4 +15,5 @@ async def run(context: Context) -> None:
         supervisor = Supervisor(
             context.configuration, application, context.read, application.service_manager()
         )
-        await supervisor.run()
+        async with application.metrics(supervisor.readings):
+            await supervisor.run()

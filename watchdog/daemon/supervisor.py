@@ -16,10 +16,12 @@ from watchdog.alert.outbox import Outbox
 from watchdog.daemon.control import ControlServer
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Hint
+from watchdog.daemon.metering import read
 from watchdog.daemon.post import Post
 from watchdog.daemon.schedule import Schedule
 from watchdog.daemon.tools import Tools, Workshop
 from watchdog.errors import Refused, WatchdogError
+from watchdog.rollback.readings import Reading
 from watchdog.settings.load import Configuration
 
 log = structlog.get_logger(__name__)
@@ -68,6 +70,10 @@ class Supervisor:
     @property
     def outbox(self) -> Outbox:
         return self._workshop.outbox
+
+    async def readings(self) -> tuple[Reading, ...]:
+        """What metrics show now."""
+        return await read(self._guards.values())
 
     async def run(self) -> None:
         """Start everything, say READY, and wait for the end. Raises `Refused` where it cannot start."""

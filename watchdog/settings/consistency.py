@@ -18,6 +18,7 @@ from watchdog.settings.build import database_of
 from watchdog.settings.checks import CommandCheck, DockerCheck, SqlCheck
 from watchdog.settings.document import KeyPath
 from watchdog.settings.fault import Finding, dotted
+from watchdog.settings.sections import MetricsSection
 from watchdog.settings.stacks import EVERY, StackSection
 
 
@@ -65,6 +66,13 @@ def _nothing_required(stack: Declared) -> Iterator[Finding]:
     if stack.section.rollback.mode in {Mode.AUTO, Mode.APPROVE} and not required:
         text = "no required check: only exits, restarts and HEALTHCHECKs can tell that a deployment failed"
         yield (*stack.path, "checks"), text
+
+
+def open_to_strangers(metrics: MetricsSection | None) -> Iterator[Finding]:
+    """What may be meant so, and hardly is."""
+    if metrics is not None and not metrics.local:
+        text = "whoever reaches this address reads the metrics: nothing asks for a password (127.0.0.1:PORT)"
+        yield ("metrics", "listen"), text
 
 
 def _room_unknown(stack: Declared) -> Iterator[Finding]:

@@ -57,11 +57,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Configuration:
     declared = [_declared(name, section, locator, faults) for name, section in settings.stacks.items()]
     faults += [locator.fault(*finding) for finding in consistency.faults(declared)]
     _refuse(faults)
+    findings = (*consistency.open_to_strangers(settings.metrics), *consistency.warnings(declared))
     return Configuration(
         path=chosen,
         settings=settings,
         stacks=tuple(build_stack(stack.name, stack.section, stack.project) for stack in declared),
-        warnings=tuple(str(locator.fault(*finding)) for finding in consistency.warnings(declared)),
+        warnings=tuple(str(locator.fault(*finding)) for finding in findings),
     )
 
 

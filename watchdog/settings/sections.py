@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from watchdog.settings.fields import (
     AbsolutePath,
     EngineHost,
+    HostAndPort,
     SecretUrl,
     Section,
     StackName,
@@ -51,6 +53,26 @@ class SlackSection(Section):
         return read_secret(self.webhook_url_file)
 
 
+class MetricsSection(Section):
+    """Left out, none are served. They tell a stranger much and ask for no password: loopback, if you can."""
+
+    listen: HostAndPort = "127.0.0.1:9187"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def local(self) -> bool:
+        """Only this host can ask."""
+        host, _ = self.address
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+
 class Settings(BaseSettings):
     """The whole configuration, valid in each of its parts. Made by `load`, which also looks across them."""
 
@@ -67,6 +89,7 @@ class Settings(BaseSettings):
     docker: DockerSection = Field(default_factory=DockerSection)
     log: LogSection = Field(default_factory=LogSection)
     slack: SlackSection | None = None
+    metrics: MetricsSection | None = None
     stacks: Annotated[dict[StackName, StackSection], Field(min_length=1)]
 
     @classmethod
