@@ -104,6 +104,8 @@ def _rests(status: dict[str, Any] | None) -> bool:
         return False
     if status["deployment"] and status["deployment"]["phase"] not in CLOSED:
         return False
+    if any(one["health"] not in ("none", "healthy") for one in status["services"]):
+        return False
     return all(one["state"] == "green" for one in status["checks"] if one["check"] != RED_MAY_BE)
 
 
