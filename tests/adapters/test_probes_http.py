@@ -14,7 +14,7 @@ import pytest
 from tests.adapters.probing import Rows, Serve, answering, check, found, serve
 from tests.fakes import FakeClock, FakeEngine
 from watchdog.adapters.http import BODY_LIMIT_BYTES, HttpClient, OwnNetworkDown, failure, post_json
-from watchdog.adapters.probes import Probes
+from watchdog.adapters.probes import STALL, Probes
 from watchdog.errors import Unreachable
 from watchdog.health.check import Answer, Http, Tcp
 
@@ -90,6 +90,20 @@ async def test_a_dripping_server_does_not_hold_a_check_beyond_its_timeout(
     sample = await probes.probe(check(Http(f"http://127.0.0.1:{port}/"), timeout=0.2))
     assert found(sample) == (Answer.BAD, "no answer within 0.2 s")
     assert time.monotonic() - began < 2
+
+
+async def test_a_timeout_that_our_own_host_was_too_busy_to_notice_speaks_against_nobody(
+    probes: Probes, serve: Serve
+) -> None:
+    """The answer may have lain there for long: all the loop's time went to somebody else."""
+
+    async def keep_us_busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        time.sleep((STALL * 3).total_seconds())  # noqa: ASYNC251 # blocks the loop: that is the point
+
+    port = await serve(keep_us_busy)
+    sample = await probes.probe(check(Http(f"http://127.0.0.1:{port}/"), timeout=0.1))
+    assert found(sample) == (Answer.INCONCLUSIVE, "this host was too busy to ask in time")
 
 
 async def test_a_huge_body_is_read_up_to_the_limit(serve: Serve) -> None:

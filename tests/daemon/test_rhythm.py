@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from tests.daemon.house import LOOK, House
 from tests.health.samples import check
+from watchdog.daemon.messages import Hint
 from watchdog.health.check import Check, EngineHealth
 from watchdog.health.streak import Color
-from watchdog.stack import Healthcheck
+from watchdog.stack import Event, Healthcheck
 
 SLOW = Healthcheck(interval=timedelta(seconds=20), start_period=timedelta(seconds=90), retries=5)
 FOLLOWING = check(
@@ -22,9 +23,13 @@ class Asked:
 
     def __init__(self) -> None:
         self.checks: list[tuple[Check, ...]] = []
+        self.services: list[str] = []
 
     def replace(self, checks: Iterable[Check]) -> None:
         self.checks.append(tuple(checks))
+
+    def turned(self, service: str) -> None:
+        self.services.append(service)
 
 
 async def test_the_image_that_runs_sets_the_rhythm_of_what_the_operator_left_open(house: House) -> None:
@@ -60,3 +65,11 @@ async def test_a_reload_keeps_the_rhythm_of_what_runs(house: House) -> None:
     await house.handled(guard, LOOK)
     await guard.desk.ask(lambda: guard.reconfigure(house.tools()))
     assert guard.watch.checks["backend's own"].check.interval == SLOW.interval
+
+
+async def test_a_healthcheck_that_turned_is_asked_for_before_its_round(house: House) -> None:
+    guard = await house.adopted()
+    guard.desk.asker = asked = Asked()
+    turned = Event("health_status: healthy", project="shop", service="backend", container="backend-1")
+    await house.handled(guard, Hint(turned))
+    assert asked.services == ["backend"]

@@ -56,6 +56,17 @@ async def test_many_checks_are_spread_over_their_interval_and_stay_apart() -> No
     await rig.poller.close()
 
 
+async def test_a_healthcheck_that_turned_is_asked_for_at_once_and_in_its_rhythm_from_then_on() -> None:
+    slow = timedelta(seconds=30)
+    rig = Rig(check(name, probe=EngineHealth(name), interval=slow) for name in ("web", "worker"))
+    await rig.pass_by(10)
+    rig.poller.turned("web")
+    await rig.pass_by(31)
+    assert rig.times("web") == [0, 10, 40]
+    assert rig.times("worker") == [0, 30]
+    await rig.poller.close()
+
+
 async def test_checks_that_share_a_look_at_the_engine_are_asked_together() -> None:
     rig = Rig(check(f"check {number}", probe=EngineHealth(f"{number}")) for number in range(9))
     await rig.pass_by(7)

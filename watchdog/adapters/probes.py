@@ -28,6 +28,9 @@ from watchdog.errors import Unreachable, WatchdogError
 from watchdog.health.check import Answer, Check, Command, EngineHealth, Http, Sample, Sql, Tcp
 from watchdog.stack import Container, Database, Engine
 
+STALL = timedelta(milliseconds=500)
+"""A bad answer that comes so long after its timeout was held up by ourselves: it speaks against nobody. (A
+command may take longer rightly: what is late has to be ended first.)"""
 SHARED_LOOK = timedelta(milliseconds=200)
 """Checks that ask the engine within this time share one look."""
 
@@ -53,7 +56,11 @@ class Probes:
         self._looked_at = 0.0
 
     async def probe(self, check: Check) -> Sample:
+        began = asyncio.get_running_loop().time()
         answer, detail = await self._ask(check)
+        took = timedelta(seconds=asyncio.get_running_loop().time() - began)
+        if answer is Answer.BAD and took > check.timeout + STALL and not isinstance(check.probe, Command):
+            answer, detail = Answer.INCONCLUSIVE, "this host was too busy to ask in time"
         return Sample(check.name, self._clock.now(), answer, detail)
 
     async def _ask(self, check: Check) -> Found:

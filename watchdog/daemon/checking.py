@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from watchdog.daemon.desk import Desk
@@ -22,18 +23,24 @@ async def restore(desk: Desk) -> None:
             )
 
 
-async def count(desk: Desk, sample: Sample) -> bool:
-    """One more answer; whether it changed the check's colour."""
-    before = desk.watch.checks.get(sample.check)
+async def count(desk: Desk, samples: Iterable[Sample]) -> bool:
+    """Further answers; whether one of them changed a check's colour. What changed is written in one go."""
+    turned = [transition for sample in samples if (transition := _count(desk, sample)) is not None]
+    if turned:
+        await desk.tools.ledger.write(*turned)
+    for each in turned:
+        desk.tell("check_changed", check=each.check, state=each.state, detail=each.detail)
+    return bool(turned)
+
+
+def _count(desk: Desk, sample: Sample) -> Transition | None:
+    watch = desk.watch
+    before = watch.checks.get(sample.check)
     if before is None:
-        return False
-    after = record(before, sample)
-    desk.watch.checks[sample.check] = after
-    if after.color is not before.color:
-        by_a_person = after.color is Color.RED and desk.watch.taken_down(before.check)
-        (desk.watch.brought_down.add if by_a_person else desk.watch.brought_down.discard)(sample.check)
-        await desk.tools.ledger.write(
-            Transition(desk.name, sample.check, after.color.value, sample.at, sample.detail)
-        )
-        desk.tell("check_changed", check=sample.check, state=after.color.value, detail=sample.detail)
-    return after.color is not before.color
+        return None
+    after = watch.checks[sample.check] = record(before, sample)
+    if after.color is before.color:
+        return None
+    by_a_person = after.color is Color.RED and watch.taken_down(before.check)
+    (watch.brought_down.add if by_a_person else watch.brought_down.discard)(sample.check)
+    return Transition(desk.name, sample.check, after.color.value, sample.at, sample.detail)

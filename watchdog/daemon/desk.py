@@ -38,6 +38,10 @@ class Asker(Protocol):
         """Ask these from now on."""
         ...
 
+    def turned(self, service: str) -> None:
+        """The service's own HEALTHCHECK has turned."""
+        ...
+
 
 class Desk:
     """Of one guard. `adopted` is set as soon as a last known good release is known; `asker` by its post."""

@@ -7,7 +7,7 @@ has the conductor start what follows as a child task, so that the inbox stays al
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from watchdog.daemon.capturing import Capturer
 from watchdog.daemon.conducting import Conductor
 from watchdog.daemon.damping import Damper
 from watchdog.daemon.desk import Desk
-from watchdog.daemon.judging import judge
+from watchdog.daemon.judging import judge, kept
 from watchdog.daemon.looking import Looker
 from watchdog.daemon.maintenance import PageKeeper
 from watchdog.daemon.messages import Call, Hint, Message, Probed, Tick
@@ -41,6 +41,7 @@ from watchdog.daemon.trusting import Trust
 from watchdog.daemon.watch import Watch, carried_over, unknown
 from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.errors import WatchdogError
+from watchdog.health.check import Sample
 from watchdog.health.verdict import Outcome, Verdict
 from watchdog.stack import Event
 
@@ -117,6 +118,7 @@ class Guard:
         if (deployment := self.watch.deployment) is not None and fresh:
             self.watch.deployment = replace(deployment, baseline_red=deployment.baseline_red | fresh)
             await tools.ledger.write(self.watch.deployment)
+        self.looker.adapt()
         if moved:
             self.capturer.soon()
 
@@ -174,7 +176,12 @@ class Guard:
         return True
 
     async def _handle(self, messages: list[Message]) -> None:
-        """Each message by itself, so that one that fails takes no other with it; then look and judge."""
+        """Each message by itself, so that one that fails takes no other with it; then look and judge.
+
+        Answers of checks are counted together: a thousand that turn at once are one transaction.
+        """
+        if samples := [message.sample for message in messages if isinstance(message, Probed)]:
+            await self._survive(partial(self._count, samples))
         for message in messages:
             await self._survive(partial(self._receive, message))
         if self._stale() or any(isinstance(m, Hint) for m in messages) or self._would_fail():
@@ -192,17 +199,20 @@ class Guard:
         match message:
             case Hint(event):
                 self._note(event)
-            case Probed(sample):
-                if await checking.count(self.desk, sample):
-                    self.alarming.turned()
             case Call(function, reply):
                 await self._answer(function, reply)
+
+    async def _count(self, samples: Sequence[Sample]) -> None:
+        if await checking.count(self.desk, samples):
+            self.alarming.turned()
 
     def _note(self, event: Event) -> None:
         if event.asks_to_stop:
             self.watch.stopped.add(event.container)
         elif event.action == "start":
             self.watch.stopped.discard(event.container)
+        elif event.action.startswith("health_status") and self.desk.asker is not None:
+            self.desk.asker.turned(event.service)
 
     async def _answer(self, function: Callable[[], Awaitable[Any]], reply: asyncio.Future[Any]) -> None:
         try:
@@ -242,10 +252,19 @@ class Guard:
         await self.recaller.recall(deployment)
         found = judge(self.watch, self.tools.settings, now)
         self.watch.progress = found.progress
+        deployment = await self._keep_progress(deployment)
         line = self.notes.of(found, deployment)
         await self._follow(deployment, found, now)
         if line is not None:
             await self.tools.ledger.write(line)
+
+    async def _keep_progress(self, deployment: Deployment | None) -> Deployment | None:
+        """Write down how far the window has come, where a restart of ours must not forget it."""
+        if deployment is None or (further := kept(deployment, self.watch.progress)) is deployment:
+            return deployment
+        await self.tools.ledger.write(further)
+        self.watch.deployment = further
+        return further
 
     async def _follow(self, deployment: Deployment | None, found: Verdict, now: datetime) -> None:
         """What the verdict asks for."""

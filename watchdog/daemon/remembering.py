@@ -7,8 +7,8 @@ from dataclasses import replace
 from watchdog.daemon import checking
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.ending import end_rest
+from watchdog.daemon.judging import taken_up
 from watchdog.deploy.deployment import Phase
-from watchdog.health.window import Progress
 from watchdog.rollback.proposal import Decision
 
 
@@ -23,7 +23,7 @@ async def remember(desk: Desk) -> None:
     newest = await ledger.deployments(desk.name, limit=1)
     if newest and (newest[0].open or newest[0].ended_at is None):
         watch.deployment = newest[0]
-        watch.progress = Progress(healthy_at=newest[0].healthy_at)
+        watch.progress = taken_up(newest[0])
         proposal = await ledger.proposal(newest[0].id)
         watch.proposal = proposal if proposal and proposal.decision is Decision.OPEN else None
     watch.suspensions = await ledger.suspensions(desk.name)

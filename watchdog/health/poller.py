@@ -58,6 +58,15 @@ class Poller:
             begin = self._clock.monotonic() + lag.total_seconds()
             self._rounds[check] = _Round(check, self._prober, self._clock, self._take, begin)
 
+    def turned(self, service: str) -> None:
+        """A service's own HEALTHCHECK has turned: ask for it now, and in its rhythm from now on."""
+        for check in [
+            c for c in self._rounds if isinstance(c.probe, EngineHealth) and c.probe.service == service
+        ]:
+            self._rounds[check].task.cancel()
+            now = self._clock.monotonic()
+            self._rounds[check] = _Round(check, self._prober, self._clock, self._take, now)
+
     def overdue(self) -> tuple[str, ...]:
         """The checks whose loop is stuck: systemd's watchdog is fed only while there are none."""
         return tuple(r.check.name for r in self._rounds.values() if r.overdue)
