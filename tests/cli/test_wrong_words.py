@@ -15,6 +15,10 @@ STACK_COMMANDS = (
     "backups prune --stack nosuch",
     "rollback --yes --stack nosuch",
     "deploy --stack nosuch true",
+    "approve --yes --stack nosuch",
+    "abort --stack nosuch",
+    "pause 2h --stack nosuch",
+    "maintenance show --stack nosuch",
 )
 
 
@@ -99,3 +103,18 @@ def test_an_unknown_command_or_option_is_a_matter_of_usage(operator: Operator) -
 def test_options_of_a_rollback_that_exclude_each_other(operator: Operator, words: str, named: str) -> None:
     done = operator.types("rollback", "--yes", *words.split())
     assert (done.exit_code, done.stderr) == (2, f"ops-watchdog: {named} exclude each other: choose one\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("pause", "say how long (ops-watchdog pause 2h), or --end"),
+        ("pause 2h --end", "say how long (ops-watchdog pause 2h), or --end"),
+        ("pause 120", "how long must be a duration such as"),
+        ("maintenance on 0s", "a maintenance takes longer than zero and at most 7d"),
+    ],
+)
+def test_how_long_something_is_suspended_must_be_said(operator: Operator, command: str, said: str) -> None:
+    done = operator.types(*command.split())
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr

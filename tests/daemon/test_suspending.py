@@ -95,3 +95,12 @@ async def test_it_must_end_some_day(house: House, length: timedelta) -> None:
     guard = await house.adopted()
     with pytest.raises(UsageError, match="at most 7d"):
         await pause(guard, length)
+
+
+async def test_the_guard_wakes_for_its_end(house: House) -> None:
+    guard = await house.adopted()
+    assert guard.suspender.pause is None
+    made = await pause(guard, timedelta(seconds=20))
+    assert guard.suspender.pause == made.until - house.clock.now()
+    house.clock.tick(timedelta(minutes=1))
+    assert guard.suspender.pause == timedelta(seconds=1), "and not more often where it cannot be written"

@@ -152,6 +152,15 @@ def test_two_stacks_cannot_share_a_backup_directory(host: Host) -> None:
     ]
 
 
+def test_two_stacks_cannot_share_a_maintenance_page(host: Host) -> None:
+    """The first whose deployment is over would remove the other's."""
+    page = "    maintenance_page: /srv/public/maintenance.html\n"
+    assert host.faults(SHOP + page + "  blog:\n    compose: OTHER\n" + page) == [
+        "config.yaml:7:23 stacks.blog.maintenance_page: is the page of stacks.shop already: "
+        "give each stack its own"
+    ]
+
+
 def test_two_stacks_in_one_directory_share_the_default_backup_directory(host: Host) -> None:
     host.write("shop/blog.yaml", "name: blog\nservices: {a: {}}\n")
     text = SHOP + f"  blog:\n    compose: {host.root}/shop/blog.yaml\n"

@@ -152,7 +152,7 @@ class Guard:
     async def _next(self) -> list[Message]:
         """Everything that waits, or a tick."""
         pause = TICK if self.watch.deployment or self.watch.good is None else RECONCILE
-        pause = min(pause, self.alarming.pause or pause)
+        pause = min(pause, self.alarming.pause or pause, self.suspender.pause or pause)
         try:
             async with asyncio.timeout(pause.total_seconds()):
                 return await self.desk.messages()

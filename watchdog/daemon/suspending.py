@@ -22,6 +22,8 @@ OVER = {
     Suspends.PAUSE: "the pause is over: automatic rollback goes on",
     Suspends.MAINTENANCE: "maintenance is over: automatic rollback goes on",
 }
+SOONEST = timedelta(seconds=1)
+"""An end that cannot be written is tried again no sooner."""
 RECORDED = "Everything is recorded meanwhile. A rollback that a person wants is carried out as ever."
 
 
@@ -50,6 +52,12 @@ class Suspender:
             ended, Level.INFO, OVER[kind], f"Ended by {actor}.", f"{kind} ended by {actor}", actor
         )
         return ended
+
+    @property
+    def pause(self) -> timedelta | None:
+        """How long until one ends by time; None: none will."""
+        ends = [s.until for s in self._desk.watch.suspensions if s.ended_at is None]
+        return max(min(ends) - self._now, SOONEST) if ends else None
 
     async def expire(self) -> None:
         """After each message: whose time has passed, also while no daemon ran, ends with a word about it."""
