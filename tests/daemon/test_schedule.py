@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.daemon.house import LIMIT, House
 from tests.fakes import settle
+from watchdog.daemon import chores
 from watchdog.daemon.aftercare import Aftercare
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.preparing import Preparer
-from watchdog.daemon.schedule import Schedule
+from watchdog.daemon.schedule import Schedule, hourly
 from watchdog.stack import Database, Stack
 
 DID_NOT_RUN = "the hourly chores did not run"
@@ -52,6 +55,8 @@ async def run(schedule: Schedule, guard: Guard, broken: Broken) -> None:
     async with asyncio.timeout(LIMIT):
         await broken.called.get()
     await settle()
+    await guard.tools.ledger.seen(guard.name)  # answered after whatever the run asks of it
+    await settle()
     await guard.desk.work.at_rest()
 
 
@@ -89,3 +94,11 @@ async def test_a_chore_that_is_still_at_work_when_it_is_due_again_is_told(house:
     assert "still at work" in (await house.heard("chore_failed"))["reason"]
     await settle()
     await schedule.stop()
+
+
+async def test_the_story_is_kept_small_hour_by_hour(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chores, "KEPT_LINES", 2)
+    guard = await house.adopted()
+    await house.ledger.write(*(guard.desk.noted("verdict", str(number)) for number in range(5)))
+    await hourly(guard)
+    assert [line.text for line in await house.ledger.noted("shop")] == ["4", "3"]

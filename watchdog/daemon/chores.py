@@ -14,6 +14,9 @@ from watchdog.backup.retention import expired, prune
 from watchdog.daemon.guard import Guard
 from watchdog.rollback.displaced import still_needed
 
+KEPT_LINES = 10_000
+"""Of what was noted, and of check transitions, for each stack: some 3 MiB, years of an ordinary one."""
+
 
 async def tidy(guard: Guard) -> dict[str, Any]:
     """Under the stack's lock: a rollback may be about to name a set that is due to go."""
@@ -37,6 +40,11 @@ async def sweep(guard: Guard) -> None:
     """Drop the copies of databases that a dead process left, or that nobody wants any more; nobody waits."""
     if guard.tools.settings.stack.databases and await guard.preparer.unneeded():
         await guard.desk.work.run("dropping leftover copies", guard.preparer.sweep(), gives_way=True)
+
+
+async def forget(guard: Guard) -> None:
+    """Let go of the oldest lines of the story that `explain` tells: they grow with every deployment."""
+    await guard.tools.ledger.trim(guard.name, keep=KEPT_LINES)
 
 
 async def protected_timestamps(guard: Guard) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from watchdog.alert.alert import Level
-from watchdog.daemon.chores import sweep, tidy
+from watchdog.daemon.chores import forget, sweep, tidy
 from watchdog.daemon.guard import Guard
 from watchdog.errors import Busy, WatchdogError
 
@@ -124,10 +124,11 @@ def _reason(event: JobEvent) -> str:
 async def hourly(guard: Guard) -> None:
     """What a busy stack or a server that is down leaves is left to the next hour."""
     guard.aftercare.soon()
-    try:
-        await sweep(guard)
-    except WatchdogError as error:
-        log.warning("copies_not_swept", stack=guard.name, reason=str(error))
+    for chore in (sweep, forget):
+        try:
+            await chore(guard)
+        except WatchdogError as error:
+            log.warning("chore_left", stack=guard.name, chore=chore.__name__, reason=str(error))
 
 
 async def daily(guard: Guard) -> None:
