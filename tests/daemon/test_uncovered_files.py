@@ -128,3 +128,28 @@ async def test_one_that_breaks_the_stack_is_rolled_back_to_the_old_bytes(house: 
     await house.heard("rollback_ended")
     assert house.told("rollback_decided")[0]["release"] == good.id
     assert (house.srv / "site.conf").read_text() == "one"
+
+
+async def test_what_a_rollback_brought_back_is_no_deployment_whoever_captures_it(house: House) -> None:
+    guard = await over_mounted_files(house)
+    (house.srv / "site.conf").write_text("two")
+    await start_again(house, guard, "web-2")
+    house.prober.script("api", *[Answer.BAD] * 100)
+    await house.live(guard, 120)
+    await house.heard("rollback_ended")
+    guard = await house.reborn(guard)
+    house.prober.script("api", Answer.OK)
+    await house.live(guard, 60)
+    assert len(await house.ledger.deployments("shop")) == 1
+    assert (house.srv / "site.conf").read_text() == "one"
+
+
+async def test_what_a_rollback_brought_back_is_none_for_the_same_process_either(house: House) -> None:
+    guard = await over_mounted_files(house)
+    (house.srv / "site.conf").write_text("two")
+    await start_again(house, guard, "web-2")
+    house.prober.script("api", *[Answer.BAD] * 100)
+    await house.live(guard, 120)
+    await house.heard("rollback_ended")
+    await house.live(guard, 60)
+    assert len(await house.ledger.deployments("shop")) == 1

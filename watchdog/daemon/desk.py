@@ -139,7 +139,7 @@ class Desk:
         now = self.tools.hands.clock.now()
         seen = Seen(self.name, known, now, trusted.id if trusted else None)
         await self.tools.ledger.write(seen, *records)
-        self.watch.known, self.watch.good = known, trusted
+        self.watch.known, self.watch.good, self.watch.granted_at = known, trusted, now
         if lost:
             self.watch.adopting_since, self.watch.progress = None, Judged()
 

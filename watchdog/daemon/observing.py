@@ -68,9 +68,9 @@ async def notice_files(desk: Desk, known: Release, found: Release) -> None:
     """
     watch, stack = desk.watch, desk.tools.settings.stack
     paths = changed_files(stack, watch.containers, known, found)
-    if not paths or _ours(desk) or watch.good is None:
+    fresh = _not_granted(watch.granted_at, started_since(known, watch.containers))
+    if not paths or not fresh or _ours(desk) or watch.good is None:
         return
-    fresh = started_since(known, watch.containers)
     now, monitor = desk.tools.hands.clock.now(), desk.tools.settings.deployment.monitor
     if all(c.started_at and c.started_at < now - monitor for c in fresh):
         await _missed(desk, tuple(sorted({c.service for c in fresh})))
@@ -81,6 +81,11 @@ async def notice_files(desk: Desk, known: Release, found: Release) -> None:
     desk.tell("files_changed", files=[str(path) for path in paths])
     await _open(desk, tuple(sorted({c.service for c in fresh})), watch.containers, now)
     watch.changed_at = now
+
+
+def _not_granted(granted_at: datetime | None, containers: Containers) -> Containers:
+    """A rollback that put mounted files back started them: it ended by taking what runs for granted."""
+    return tuple(c for c in containers if granted_at is None or (c.started_at and c.started_at > granted_at))
 
 
 async def _open(desk: Desk, changed: tuple[str, ...], previous: Containers, now: datetime) -> None:

@@ -16,7 +16,7 @@ async def remember(desk: Desk) -> None:
     """The known parts, the last known good release, what is open or suspended, the colours of the checks."""
     ledger, watch = desk.tools.ledger, desk.watch
     seen = await ledger.seen(desk.name)
-    watch.known = seen.services if seen else ()
+    watch.known, watch.granted_at = (seen.services, seen.at) if seen else ((), None)
     watch.good = await ledger.release(seen.good) if seen and seen.good else None
     if watch.good is not None:
         desk.adopted.set()

@@ -24,10 +24,10 @@ Identities = frozenset[tuple[str, datetime | None, bool]]
 class Watch:
     """The guard's memory; whatever must outlive the process is in the ledger as well.
 
-    `known` is what is taken for granted: containers of another making are a deployment. `stopped` holds the
-    IDs of containers that somebody told to stop, `brought_down` the checks that turned red by it. `looked_at`
-    is monotonic. `release` is what runs, once proven; `uncaptured` why not. `proposal` is the open one, for
-    `deployment`; `suspensions` the newest of each kind, over or not.
+    `known` is what is taken for granted since `granted_at`: containers of another making are a deployment.
+    `stopped` holds the IDs of containers that somebody told to stop, `brought_down` the checks that turned
+    red by it. `looked_at` is monotonic. `release` is what runs, once proven; `uncaptured` why not. `proposal`
+    is the open one, for `deployment`; `suspensions` the newest of each kind, over or not.
     """
 
     checks: dict[str, CheckState]
@@ -36,6 +36,7 @@ class Watch:
     reachable: bool = True
     unreachable: str = ""
     known: Parts = ()
+    granted_at: datetime | None = None
     stopped: set[str] = field(default_factory=set)
     orphans: frozenset[str] = frozenset()
     brought_down: set[str] = field(default_factory=set)
