@@ -11,7 +11,14 @@ from tests.cli.operator import Operator
 
 @pytest.mark.parametrize(
     ("command", "exit_code"),
-    [("status", 0), ("check", 1), ("backups list", 0), ("backups prune --dry-run", 0), ("config check", 0)],
+    [
+        ("status", 0),
+        ("explain", 0),
+        ("check", 1),
+        ("backups list", 0),
+        ("backups prune --dry-run", 0),
+        ("config check", 0),
+    ],
 )
 def test_every_command_that_prints_facts_prints_them_as_json(
     operator: Operator, command: str, exit_code: int
