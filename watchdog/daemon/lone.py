@@ -15,7 +15,7 @@ from watchdog.daemon.messages import Hint
 from watchdog.daemon.post import Post
 from watchdog.daemon.requests import ACTING, REQUESTS
 from watchdog.daemon.tools import Workshop
-from watchdog.errors import UsageError
+from watchdog.errors import Refused, UsageError, WatchdogError
 from watchdog.settings.build import StackSettings
 
 
@@ -56,10 +56,12 @@ async def converse(
 
     async def serve() -> None:
         try:
-            result = await handler(post.guard, arguments, far, caller)
-            await post.guard.desk.work.at_rest()  # what was begun beside it must not be cut
-            await post.guard.preparer.at_rest()
-            await post.guard.aftercare.accounted()
+            try:
+                result = await handler(post.guard, arguments, far, caller)
+            except WatchdogError:
+                await _settled(post)
+                raise
+            await _settled(post)
             far.send({"result": result})
         except BaseException as error:
             far.send({"raise": error})
@@ -71,6 +73,20 @@ async def converse(
     finally:
         await _end(post, [serving, listening])
         await workshop.outbox.deliver_due()
+
+
+async def _settled(post: Post) -> None:
+    """What was begun beside the request must not be cut; the guard begins it after its answer, also a no."""
+    if post.guard.acts:
+        with contextlib.suppress(Refused):  # an unusable state: nothing was begun
+            await post.guard.desk.ask(_nothing)
+    await post.guard.desk.work.at_rest()
+    await post.guard.preparer.at_rest()
+    await post.guard.aftercare.accounted()
+
+
+async def _nothing() -> None:
+    """Answered once everything before it has been handled."""
 
 
 async def _listen(workshop: Workshop, post: Post) -> None:
