@@ -45,6 +45,19 @@ async def test_a_service_that_crashes_is_not_adopted(house: House) -> None:
     assert guard.watch.good is None
 
 
+async def test_a_crash_loop_is_not_adopted_while_it_waits_for_its_next_start(house: House) -> None:
+    """Docker waits up to a minute then: longer than everybody else must be green."""
+    await house.deploy("1")
+    guard = await house.on_guard()
+    for restarts in range(8, 12):
+        started = house.clock.now()
+        house.engine.change("backend-1", state="running", started_at=started, restart_count=restarts)
+        await house.live(guard, 5)
+        house.engine.change("backend-1", state="restarting", exit_code=1, finished_at=house.clock.now())
+        await house.live(guard, 55)
+    assert guard.watch.good is None
+
+
 async def test_what_cannot_be_captured_is_not_adopted_until_it_can(house: House) -> None:
     await house.deploy("1")
     house.edit("2")

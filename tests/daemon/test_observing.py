@@ -183,6 +183,32 @@ async def test_a_change_during_a_backup_is_noticed_with_what_was_there_before(ho
     await backup
 
 
+async def test_what_mends_a_failed_deployment_before_anything_was_done_is_judged_by_itself(
+    house: House,
+) -> None:
+    """A rollback waits for the end of a backup; meanwhile somebody deploys the mended version."""
+    guard = await house.adopted()
+    await house.deploy("2")
+    await noticed(house, guard)
+    backup = asyncio.create_task(guard.desk.work.run("backup", house.at_work()))
+    await settle()
+    house.prober.script("api", Answer.BAD)
+    await house.live(guard, 60)
+    failed = await house.newest_deployment()
+    assert failed.phase is Phase.FAILED
+    house.prober.script("api", Answer.OK)
+    await house.deploy("3")
+    await house.live(guard, 40)
+    house.work_done.set()
+    await backup
+    await house.live(guard, 10)
+    assert house.told("rollback_decided") == []
+    superseded = await house.ledger.deployment(failed.id)
+    assert superseded is not None
+    assert superseded.phase is Phase.SUPERSEDED
+    assert house.told("deployment_healthy")
+
+
 async def test_a_deployment_made_while_the_daemon_was_away_is_noticed_at_its_start(house: House) -> None:
     """A service that a person had stopped long ago is not expected to run afterwards."""
     house.edit("1", worker="shop/worker:1")

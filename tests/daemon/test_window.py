@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from tests.daemon.house import LOOK, House
+from tests.daemon.commands import FakeCommand
+from tests.daemon.house import LIMIT, LOOK, House
 from tests.health.samples import check
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Probed
@@ -35,6 +37,21 @@ async def test_deployment_and_baseline_survive_a_restart(house: House) -> None:
     before = under_way(guard)
     guard = await house.reborn(guard)
     assert under_way(guard) == before
+
+
+async def test_a_command_that_changed_nothing_hides_no_open_window_from_the_next_process(
+    house: House,
+) -> None:
+    guard = await deployed(house, 10)
+    observed = under_way(guard)
+    command = FakeCommand()
+    task = asyncio.create_task(guard.conductor.deploy(command, True))
+    async with asyncio.timeout(LIMIT):
+        await command.started.wait()
+    command.exit(1)
+    assert (await task)["state"] == "failed"
+    guard = await house.reborn(guard)
+    assert under_way(guard).id == observed.id
 
 
 async def test_what_was_healthy_before_a_restart_is_good_after_its_window(house: House) -> None:
@@ -82,7 +99,7 @@ async def test_a_release_that_cannot_be_captured_when_its_window_ends_is_no_targ
     guard = await house.adopted()
     await house.deploy("2")
     house.edit("3")
-    await house.live(guard, 660)
+    await house.live(guard, 720)
     assert (await house.newest_deployment()).phase is Phase.GOOD
     assert guard.watch.good is None
     house.edit("2")
@@ -151,3 +168,19 @@ async def test_a_migration_that_never_ends_leaves_the_deployment_undecided(house
     await house.live(guard, house.deployment.command_timeout.total_seconds() + 900)
     assert (await house.newest_deployment()).phase is Phase.UNDECIDED
     assert house.told("rollback_decided") == []
+
+
+async def test_nobody_is_called_good_by_an_old_look(house: House) -> None:
+    """It crashed, and no event said so."""
+    guard = await house.adopted()
+    await house.deploy("2")
+    await house.handled(guard, LOOK)
+    healthy_from = house.deployment.min_healthy_time
+    for _ in range(int(healthy_from.total_seconds() // 5) - 1):
+        house.clock.tick(timedelta(seconds=5))
+        await house.handled(guard, Probed(Sample("api", house.clock.now(), Answer.OK)), LOOK)
+    await house.end("backend", 3)
+    house.clock.tick(timedelta(seconds=5))
+    await house.handled(guard, Probed(Sample("api", house.clock.now(), Answer.OK)))
+    assert house.told("deployment_healthy") == []
+    assert house.told("deployment_failed")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.health.samples import after, answered, bad, check, container, exited, observed, ok, view, watched
-from watchdog.health.baseline import broken, disturbed, inherited, unproven
+from watchdog.health.baseline import disturbed, inherited, restarting, unhealthy, unproven
 from watchdog.health.check import Severity
 from watchdog.health.streak import CheckState
 from watchdog.health.verdict import Outcome
@@ -56,7 +56,8 @@ def test_a_check_that_names_no_service_asks_all_of_them() -> None:
     ],
 )
 def test_broken_is_what_is_unhealthy_or_restarts_by_itself(one: Container, expected: bool) -> None:
-    assert bool(broken([one], after(0), timedelta(minutes=10))) is expected
+    looping = restarting([one], after(0), timedelta(minutes=10))
+    assert bool(unhealthy([one]) | looping) is expected
 
 
 def test_disturbed_is_what_somebody_stops_has_stopped_or_removed() -> None:
@@ -90,8 +91,19 @@ def test_a_service_that_was_unhealthy_before_decides_once_the_deployment_made_it
     assert watched(window, (5, old_well), (50, ill))[-1].outcome is not Outcome.FAILED
 
 
-def test_a_service_that_crashed_all_along_fails_nothing() -> None:
+LOOPING = frozenset({"backend"})
+
+
+def test_a_service_that_was_merely_unhealthy_before_is_not_excused_for_crashing() -> None:
     window = observed(baseline_unhealthy=frozenset({"backend"}))
+    looping = view(container(state="restarting", restart_policy="always", restart_count=9, exit_code=1))
+    gone = view(exited(1))
+    assert watched(window, (5, looping))[-1].outcome is Outcome.FAILED
+    assert watched(window, (5, gone))[-1].outcome is Outcome.FAILED
+
+
+def test_a_service_that_crashed_all_along_fails_nothing() -> None:
+    window = observed(baseline_unhealthy=LOOPING, baseline_restarting=LOOPING)
     looping = view(container(state="restarting", restart_policy="always", restart_count=9, exit_code=1))
     assert [v.outcome for v in watched(window, (5, looping), (900, looping))] == [
         Outcome.WAITING,

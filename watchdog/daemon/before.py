@@ -9,7 +9,7 @@ from typing import TypedDict
 from watchdog.clock import timestamp
 from watchdog.daemon.desk import Desk
 from watchdog.deploy.deployment import Deployment
-from watchdog.health.baseline import broken, disturbed, inherited, unproven
+from watchdog.health.baseline import disturbed, inherited, restarting, unhealthy, unproven
 from watchdog.stack import Container
 
 
@@ -19,6 +19,7 @@ class Baselines(TypedDict):
     baseline_red: frozenset[str]
     baseline_unproven: frozenset[str]
     baseline_unhealthy: frozenset[str]
+    baseline_restarting: frozenset[str]
 
 
 def baselines(
@@ -29,13 +30,18 @@ def baselines(
     services = {service for service, _, _ in watch.known}
     red = watch.baseline_red(settings.checks)
     unsure = unproven(watch.checks.values(), disturbed(services, before, watch.stopped))
-    bad = broken(before, now, settings.deployment.monitor)
-    if superseded is None:
-        return Baselines(baseline_red=red, baseline_unproven=unsure, baseline_unhealthy=bad)
+    looping = restarting(before, now, settings.deployment.monitor)
+    bad = unhealthy(before) | looping
+    if superseded is not None:
+        red = inherited(superseded.baseline_red, red)
+        unsure = inherited(superseded.baseline_unproven, unsure)
+        bad = inherited(superseded.baseline_unhealthy, bad)
+        looping = inherited(superseded.baseline_restarting, looping)
     return Baselines(
-        baseline_red=inherited(superseded.baseline_red, red),
-        baseline_unproven=inherited(superseded.baseline_unproven, unsure),
-        baseline_unhealthy=inherited(superseded.baseline_unhealthy, bad),
+        baseline_red=red,
+        baseline_unproven=unsure,
+        baseline_unhealthy=bad,
+        baseline_restarting=looping,
     )
 
 

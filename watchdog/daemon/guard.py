@@ -49,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 RECONCILE = timedelta(seconds=30)
 """Events are hints: look again this often even if none came (design rule 6)."""
+FRESH = timedelta(seconds=1)
+"""Nothing is called good by an older look."""
 TICK = timedelta(milliseconds=250)
 """While a window is open: how late a deadline may be noticed."""
 RETRY = timedelta(seconds=1)
@@ -184,7 +186,7 @@ class Guard:
             await self._survive(partial(self._count, samples))
         for message in messages:
             await self._survive(partial(self._receive, message))
-        if self._stale() or any(isinstance(m, Hint) for m in messages) or self._would_fail():
+        if self._stale() or any(isinstance(m, Hint) for m in messages) or self._would_decide():
             await self.looker.look()
         await self._survive(self._judge)
         if self.acts:
@@ -227,20 +229,26 @@ class Guard:
                 reply.set_result(result)
 
     def _stale(self) -> bool:
-        looked = self.watch.looked_at
-        return looked is None or self.tools.hands.clock.monotonic() - looked >= RECONCILE.total_seconds()
+        return self._looked_before(RECONCILE)
 
-    def _would_fail(self) -> bool:
-        """Nobody is judged by an old look: events are hints, inspect is truth."""
+    def _looked_before(self, age: timedelta) -> bool:
+        looked = self.watch.looked_at
+        return looked is None or self.tools.hands.clock.monotonic() - looked >= age.total_seconds()
+
+    def _would_decide(self) -> bool:
+        """Nobody is judged by an old look, for good or ill: events are hints, inspect is truth."""
         deployment = self.watch.deployment
-        if deployment is None or not deployment.open or self.desk.work.rolling_back:
+        if not self._judges or (deployment is not None and not deployment.open):
             return False
         now = self.tools.hands.clock.now()
-        return judge(self.watch, self.tools.settings, now).outcome is Outcome.FAILED
+        outcome = judge(self.watch, self.tools.settings, now).outcome
+        if outcome is Outcome.HEALTHY:  # each look at what cannot be captured has it captured anew
+            return self._looked_before(FRESH) and self.trust.news(deployment, now)
+        return outcome is Outcome.FAILED
 
     async def _judge(self) -> None:
         """Ask for the verdict where there is something to judge: a deployment, or the first release."""
-        if not self.acts or self.desk.work.rolling_back or not (self.watch.deployment or self._adopting):
+        if not self._judges:
             return
         await notice_lost_command(self.desk)
         deployment = self.watch.deployment
@@ -278,5 +286,8 @@ class Guard:
             await self.conductor.failed(deployment, (*found.reasons, *self.recaller.sentences))
 
     @property
-    def _adopting(self) -> bool:
-        return self.watch.good is None and bool(self.watch.containers)
+    def _judges(self) -> bool:
+        adopting = self.watch.good is None and bool(self.watch.containers)
+        return (
+            self.acts and not self.desk.work.rolling_back and (self.watch.deployment is not None or adopting)
+        )

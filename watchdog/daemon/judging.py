@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.daemon.watch import Watch
-from watchdog.deploy.deployment import Deployment, Kind, Watched
+from watchdog.deploy.deployment import Deployment, Kind, Phase, Watched
 from watchdog.deploy.policy import DeploymentPolicy
 from watchdog.health.verdict import Verdict, verdict
 from watchdog.health.window import Limits, Progress, View, Window
@@ -15,6 +15,9 @@ from watchdog.stack.container import migrations
 
 WRITE_EVERY = timedelta(seconds=10)
 """How much of a deadline may be forgotten by a restart of ours: that much later it is noticed."""
+
+UP = frozenset({"running", "restarting"})
+"""The engine keeps it up, or tries to."""
 
 
 def judge(watch: Watch, settings: StackSettings, now: datetime) -> Verdict:
@@ -35,6 +38,7 @@ def _window(watch: Watch, settings: StackSettings) -> Window:
         baseline_red=deployment.baseline_red,
         baseline_unproven=deployment.baseline_unproven,
         baseline_unhealthy=deployment.baseline_unhealthy,
+        baseline_restarting=deployment.baseline_restarting,
         expected=expected(watch, deployment),
         migrations=_migrations(watch, settings),
         limits=_limits(settings.deployment),
@@ -42,14 +46,18 @@ def _window(watch: Watch, settings: StackSettings) -> Window:
 
 
 def _adoption(watch: Watch, settings: StackSettings, now: datetime) -> Window:
-    """What runs at first start: all of it is baseline, and it must be green like any other."""
+    """What runs at first start: all of it is baseline, and it must be green like any other.
+
+    What the engine is about to start again too: it waits up to a minute, and others are green meanwhile.
+    """
     since = watch.adopting_since or now
+    kept_up = {c.service for c in watch.containers if c.state in UP and not c.one_off}
     return Window(
         opened_at=since,
         command_ended_at=since,
         command_exit_code=None,
         baseline=watch.baseline(),
-        expected=watch.running_services() - _migrations(watch, settings),
+        expected=frozenset(kept_up) - _migrations(watch, settings),
         migrations=_migrations(watch, settings),
         limits=_limits(settings.deployment),
     )
@@ -113,10 +121,15 @@ def over(deployment: Deployment, policy: DeploymentPolicy, now: datetime) -> boo
 def settling(
     deployment: Deployment, changed_at: datetime | None, policy: DeploymentPolicy, now: datetime
 ) -> bool:
-    """A further change still belongs to this observed deployment: it has not been healthy in between."""
+    """A further change still belongs to this observed deployment: it has not been healthy in between.
+
+    One that failed may wait for a busy stack or for Docker: what comes later than a burst mends it.
+    """
     if deployment.kind is not Kind.OBSERVED or changed_at is None:
         return False
-    return deployment.healthy_at is None and now - changed_at <= policy.healthy_deadline
+    failed = deployment.phase is Phase.FAILED
+    pause = policy.min_healthy_time if failed else policy.healthy_deadline
+    return deployment.healthy_at is None and now - changed_at <= pause
 
 
 def _limits(policy: DeploymentPolicy) -> Limits:

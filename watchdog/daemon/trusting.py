@@ -39,19 +39,38 @@ class Trust:
         watch = self._desk.watch
         if found.outcome is Outcome.FAILED:
             watch.adopting_since, watch.progress = None, Progress()
-        elif found.outcome is Outcome.HEALTHY and watch.release is not None:
+        elif found.outcome is Outcome.HEALTHY and watch.release is not None and self._captured:
             await self._mark_good(watch.release, "adopted: green since first seen")
 
     async def healthy(self, deployment: Deployment, now: datetime) -> None:
-        """The verdict of an open deployment: whoever waits may go on; once the window is over it is good."""
+        """The verdict of an open deployment: whoever waits may go on; once the window is over it is good.
+
+        Where what runs has just changed, its capture is waited for: it becomes good, not the one before it.
+        """
         if deployment.healthy_at is None:
             deployment = replace(deployment, healthy_at=now)
             await self._desk.tools.ledger.write(deployment)
             self._desk.watch.deployment = deployment
             self._desk.tell("deployment_healthy", deployment=deployment.id)
             self._desk.settle(deployment.id, "healthy")
-        if over(deployment, self._desk.tools.settings.deployment, now):
+        if self._closes(deployment, now):
             await self._close(deployment, now)
+
+    def _closes(self, deployment: Deployment, now: datetime) -> bool:
+        policy = self._desk.tools.settings.deployment
+        return over(deployment, policy, now) and (self._captured or over(deployment, policy, now - GRACE))
+
+    @property
+    def _captured(self) -> bool:
+        """The newest capture is of what runs now."""
+        release = self._desk.watch.release
+        return release is not None and release.fingerprint == self._desk.watch.fingerprint
+
+    def news(self, deployment: Deployment | None, now: datetime) -> bool:
+        """Being healthy now decides something: what runs is adopted, whoever waits goes on, a window ends."""
+        if deployment is None:
+            return self._desk.watch.release is not None
+        return deployment.healthy_at is None or over(deployment, self._desk.tools.settings.deployment, now)
 
     def lapsed(self, deployment: Deployment, found: Verdict, now: datetime) -> bool:
         """Its window is over, and so is the time in which a deadline could be missed: nothing acts any more.
@@ -84,8 +103,7 @@ class Trust:
         """What cannot be brought back, or was red all along, is no target; nor is what was before it."""
         watch = self._desk.watch
         ended = replace(deployment, phase=Phase.GOOD, ended_at=now, to_fingerprint=watch.fingerprint)
-        captured = watch.release is not None and watch.release.fingerprint == watch.fingerprint
-        if watch.release is None or not captured or watch.red(self._desk.tools.settings.checks):
+        if watch.release is None or not self._captured or watch.red(self._desk.tools.settings.checks):
             await self._desk.take_for_granted(ended, lost=True)
         else:
             await self._mark_good(watch.release, f"healthy through the window of {deployment.id}", ended)

@@ -59,6 +59,7 @@ class Deployment:
         baseline: Containers that were there before it: ID to restart count.
         baseline_red, baseline_unhealthy: Required checks, and services by their own health check, that
             were bad before it already: they prove nothing about it.
+        baseline_restarting: Of these services, those that crashed again and again.
         baseline_unproven: Required checks that were neither red nor green then: they prove nothing until
             they have been green.
         expected: Services that ran before it and must run after it.
@@ -84,6 +85,7 @@ class Deployment:
     baseline_red: frozenset[str] = frozenset()
     baseline_unproven: frozenset[str] = frozenset()
     baseline_unhealthy: frozenset[str] = frozenset()
+    baseline_restarting: frozenset[str] = frozenset()
     expected: frozenset[str] = frozenset()
     allowed: bool = True
     green_since: datetime | None = None

@@ -33,13 +33,18 @@ def _asks(state: CheckState, services: frozenset[str]) -> bool:
     return bool(services) if state.check.service is None else state.check.service in services
 
 
-def broken(containers: Iterable[Container], now: datetime, recently: timedelta) -> frozenset[str]:
-    """Services that are unhealthy, or that restart by themselves and did so `recently`."""
-    return frozenset(c.service for c in containers if not c.one_off and _broken(c, now - recently))
+def unhealthy(containers: Iterable[Container]) -> frozenset[str]:
+    """Services that their own HEALTHCHECK calls bad."""
+    return frozenset(c.service for c in containers if not c.one_off and c.health is Health.UNHEALTHY)
 
 
-def _broken(container: Container, since: datetime) -> bool:
-    if container.health is Health.UNHEALTHY or container.state == "restarting":
+def restarting(containers: Iterable[Container], now: datetime, recently: timedelta) -> frozenset[str]:
+    """Services that restart by themselves, and did so `recently`."""
+    return frozenset(c.service for c in containers if not c.one_off and _restarting(c, now - recently))
+
+
+def _restarting(container: Container, since: datetime) -> bool:
+    if container.state == "restarting":
         return True
     started = container.started_at
     return container.restart_count > 0 and started is not None and started > since

@@ -42,14 +42,16 @@ def _concerns(window: Window, container: Container) -> bool:
 
 
 def _excused(window: Window, view: View, container: Container, found: Iterable[Signal]) -> Iterator[Signal]:
-    """Not fatal where the service was broken before, or where others of its containers stand firm.
+    """Not fatal where the service was broken so before, or where others of its containers stand firm.
 
-    A migration has no excuse.
+    What was unhealthy is not excused for crashing. A migration has no excuse.
     """
     service = container.service
-    excused = service in window.baseline_unhealthy or outlived(window, view, container)
+    firm = outlived(window, view, container)
     for signal in found:
-        yield replace(signal, fatal=False) if excused and service not in window.migrations else signal
+        same = window.baseline_unhealthy if signal.kind is Kind.UNHEALTHY else window.baseline_restarting
+        excused = (firm or service in same) and service not in window.migrations
+        yield replace(signal, fatal=False) if excused else signal
 
 
 def _command(window: Window) -> Iterator[Signal]:
@@ -118,7 +120,7 @@ def _restarts(window: Window, view: View, containers: Iterable[Container], now: 
     for service, count in counts.items():
         if count >= window.limits.restart_limit:
             detail = f"{service} has restarted {count} times since the deployment"
-            yield Signal(Kind.RESTARTS, service, detail, now, service not in window.baseline_unhealthy)
+            yield Signal(Kind.RESTARTS, service, detail, now, service not in window.baseline_restarting)
 
 
 def _check(window: Window, view: View, state: CheckState, now: datetime) -> Iterator[Signal]:

@@ -64,7 +64,11 @@ def _here(view: View, service: str) -> bool:
 
 def known_of(window: Window, view: View, progress: Progress) -> tuple[Window, View]:
     """Both with what earlier looks found."""
-    window = replace(window, baseline_unhealthy=window.baseline_unhealthy - progress.recovered)
+    window = replace(
+        window,
+        baseline_unhealthy=window.baseline_unhealthy - progress.recovered,
+        baseline_restarting=window.baseline_restarting - progress.recovered,
+    )
     return window, replace(
         view,
         containers=remaining(view),

@@ -75,7 +75,8 @@ def _service_lacks(window: Window, view: View, progress: Progress, service: str)
     elif not containers:
         yield Lack(f"{service} has no container", Why.TELLING if view.containers else Why.HINDERED)
     for container in containers:
-        excused = service in window.baseline_unhealthy or outlived(window, view, container)
+        before = window.baseline_unhealthy if container.running else window.baseline_restarting
+        excused = service in before or outlived(window, view, container)
         for lack in _container_lacks(window, view, container):
             yield replace(lack, why=Why.OPEN) if lack.telling and excused else lack
 

@@ -41,6 +41,7 @@ class Window:
         baseline_unproven: Required checks that were neither red nor green then: not answered yet, or on their
             way to red. They say nothing until they have been green in this window.
         baseline_unhealthy: Services that were unhealthy or crash-looping before, likewise.
+        baseline_restarting: Those of them that crashed: one that was merely unhealthy has to stay up.
         expected: Services that must run (or, for a migration, have completed) afterwards: those that ran
             before. A service that a person had stopped, or that had ended by itself, is not among them.
         migrations: Services whose exit code decides.
@@ -53,6 +54,7 @@ class Window:
     baseline_red: frozenset[str] = frozenset()
     baseline_unproven: frozenset[str] = frozenset()
     baseline_unhealthy: frozenset[str] = frozenset()
+    baseline_restarting: frozenset[str] = frozenset()
     expected: frozenset[str] = frozenset()
     migrations: frozenset[str] = frozenset()
     limits: Limits = Limits()
