@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from tests.daemon.house import LOOK, FullDisk, House
+from tests.daemon.commands import FakeCommand
+from tests.daemon.house import LIMIT, LOOK, FullDisk, House
 from tests.fakes import MORNING, settle
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.messages import Probed, Tick
-from watchdog.deploy.deployment import Phase
-from watchdog.errors import Refused
+from watchdog.deploy.deployment import Kind, Phase
+from watchdog.errors import Refused, WatchdogError
 from watchdog.health.check import Answer, Sample
 
 
@@ -126,3 +127,23 @@ async def test_whoever_asks_a_guard_whose_state_is_unusable_is_refused(house: Ho
     with pytest.raises(Refused, match="its state is unusable"):
         await asked
     task.cancel()
+
+
+async def test_after_a_command_whose_end_could_not_be_written_what_changes_is_noticed(house: House) -> None:
+    ledger = FullDisk(house.root / "state.db")
+    house.ledger = ledger
+    guard = await house.adopted()
+    command = FakeCommand()
+    task = asyncio.create_task(guard.conductor.deploy(command, True))
+    async with asyncio.timeout(LIMIT):
+        await command.started.wait()
+    await house.deploy("2")
+    ledger.full = True
+    command.exit(0)
+    with pytest.raises(WatchdogError, match="no space"):
+        await task
+    ledger.full = False
+    await house.deploy("3")
+    await house.handled(guard, LOOK)
+    assert guard.watch.deployment is not None
+    assert guard.watch.deployment.kind is Kind.OBSERVED

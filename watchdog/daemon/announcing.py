@@ -66,10 +66,13 @@ class Announcement:
         if reasons := await why_unarmed(desk):
             desk.tell("not_protected", reason="; ".join(reasons))
         deployment = await desk.ask(lambda: self._open(backup))
-        self._preparer.start(backup, deployment)
-        desk.tell("deployment_started", deployment=deployment.id, command=list(shown(self._command.argv)))
-        code, why = await self._run_command(deployment)
-        return await desk.ask(lambda: self._command_ended(code, why))
+        try:
+            self._preparer.start(backup, deployment)
+            desk.tell("deployment_started", deployment=deployment.id, command=list(shown(self._command.argv)))
+            code, why = await self._run_command(deployment)
+            return await desk.ask(lambda: self._command_ended(code, why))
+        finally:
+            desk.work.announced = False  # also where its end could not be written: what changes now is news
 
     async def end_command(self) -> None:
         """The verdict fell while it runs, or it is over already: either way nothing of it is left."""

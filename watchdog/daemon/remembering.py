@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watchdog.daemon import checking
+from watchdog.daemon.announcing import NOTHING_CHANGED
 from watchdog.daemon.desk import Desk
 from watchdog.daemon.ending import end_rest
 from watchdog.daemon.judging import taken_up
-from watchdog.deploy.deployment import Phase
+from watchdog.deploy.deployment import Deployment, Phase
 from watchdog.rollback.proposal import Decision
 
 
@@ -20,14 +21,20 @@ async def remember(desk: Desk) -> None:
     watch.good = await ledger.release(seen.good) if seen and seen.good else None
     if watch.good is not None:
         desk.adopted.set()
-    newest = await ledger.deployments(desk.name, limit=1)
-    if newest and (newest[0].open or newest[0].ended_at is None):
-        watch.deployment = newest[0]
-        watch.progress = taken_up(newest[0])
-        proposal = await ledger.proposal(newest[0].id)
+    newest = await _newest(desk)
+    if newest is not None and (newest.open or newest.ended_at is None):
+        watch.deployment = newest
+        watch.progress = taken_up(newest)
+        proposal = await ledger.proposal(newest.id)
         watch.proposal = proposal if proposal and proposal.decision is Decision.OPEN else None
     watch.suspensions = await ledger.suspensions(desk.name)
     await checking.restore(desk)
+
+
+async def _newest(desk: Desk) -> Deployment | None:
+    """The newest deployment that changed something: behind one that did not, what was judged is judged on."""
+    deployments = await desk.tools.ledger.deployments(desk.name)
+    return next((d for d in deployments if NOTHING_CHANGED not in d.reasons), None)
 
 
 async def notice_lost_command(desk: Desk) -> None:

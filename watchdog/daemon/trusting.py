@@ -70,7 +70,7 @@ class Trust:
         """Being healthy now decides something: what runs is adopted, whoever waits goes on, a window ends."""
         if deployment is None:
             return self._desk.watch.release is not None
-        return deployment.healthy_at is None or over(deployment, self._desk.tools.settings.deployment, now)
+        return deployment.healthy_at is None or self._closes(deployment, now)
 
     def lapsed(self, deployment: Deployment, found: Verdict, now: datetime) -> bool:
         """Its window is over, and so is the time in which a deadline could be missed: nothing acts any more.
