@@ -153,3 +153,12 @@ async def _asked_during(house: House, guard: Guard) -> Sequence[str]:
     await live(house, guard, 10)
     assert (await lines(house))[-1].startswith("not armed: images")
     return between
+
+
+async def test_a_docker_that_never_answered_since_the_start_disarms_as_well(house: House) -> None:
+    """What was never looked at is not about to be known."""
+    house.engine.unreachable = True
+    guard = await house.on_guard()
+    await live(house, guard, 10)
+    assert guard.readiness.reasons is not None
+    assert "Docker does not answer" in guard.readiness.reasons

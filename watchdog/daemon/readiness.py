@@ -79,11 +79,11 @@ class Readiness:
 
     @property
     def _in_flux(self) -> bool:
-        """Not looked yet, or one of ours is at work: what is missing now may be there in a moment."""
+        """Not looked yet, though Docker answers, or one of ours is at work: in a moment more is known."""
         watch, work = self._desk.watch, self._desk.work
         failed = watch.deployment is not None and watch.deployment.phase is Phase.FAILED
         unknown = watch.looked_at is None or (watch.release is None and watch.uncaptured == NOT_LOOKED)
-        return unknown or failed or work.busy or work.changing
+        return (unknown and watch.reachable) or failed or work.busy or work.changing
 
     def _depends_on(self) -> tuple[Any, ...]:
         """What can be told without asking anybody."""
