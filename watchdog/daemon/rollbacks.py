@@ -70,9 +70,12 @@ class Rollbacks:
         """Go on with what a dead process left: a rollback that is open in the ledger."""
         desk = self._desk
         newest = await desk.tools.ledger.operations(desk.name, limit=1)
-        if not newest or not newest[0].open:
+        if not newest:
             return
         operation = newest[0]
+        if not operation.open:
+            await self._finish(operation)
+            return
         if desk.tools.hands.clock.now() - operation.started_at > TOO_OLD:
             await self._leave_to_a_person(operation)
             return
@@ -87,6 +90,17 @@ class Rollbacks:
         desk.tell("rollback_resumed", operation=operation.id)
         desk.work.rolling_back = True
         desk.work.keep(self._resume_until_free(operation, Target(release, backup)))
+
+    async def _finish(self, operation: Operation) -> None:
+        """A process may have died between a rollback's end and what follows from it for the guard."""
+        seen = await self._desk.tools.ledger.seen(self._desk.name)
+        if seen is None or operation.ended_at is None or seen.at >= operation.ended_at:
+            return
+        self._desk.work.rolling_back = True  # what runs is our doing, and no deployment
+        try:
+            await self._trust.after_rollback(operation)
+        finally:
+            self._desk.work.rolling_back = False
 
     async def _begin(self, request: operate.Request) -> Operation:
         tools, fingerprint = self._desk.tools, self._desk.watch.fingerprint
