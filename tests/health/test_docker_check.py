@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from tests.health.samples import after, answered, bad, check, container, observed, ok
-from watchdog.health.check import EngineHealth
+import pytest
+
+from tests.health.samples import after, answered, bad, check, container, exited, observed, ok, view
+from watchdog.health.check import Command, EngineHealth, Probe
 from watchdog.health.evidence import signals
 from watchdog.health.judged import decides
 from watchdog.health.signal import Kind
@@ -33,3 +36,16 @@ def test_it_decides_about_every_other_service_and_after_a_recovery() -> None:
     assert not decides(window, answered(DOCKER))
     assert decides(window, answered(OTHER))
     assert decides(observed(), answered(DOCKER))
+
+
+@pytest.mark.parametrize("probe", [EngineHealth("backend"), Command("backend", ("true",))])
+def test_one_of_several_that_somebody_stopped_makes_it_red_and_is_not_held_against_the_release(
+    probe: Probe,
+) -> None:
+    """It asks every container: the others answer as ever, and are what the release is judged by."""
+    asks_each = answered(check("docker backend", probe=probe, service="backend"), *ok(5), *bad(40, 45, 50))
+    stopped = exited(0, id="second", finished_at=after(36))
+    seen = view(container(), stopped, checks=(asks_each,), killed=frozenset({"second"}))
+    assert not [signal for signal in signals(observed(), seen, after(51)) if signal.fatal]
+    crashed = replace(seen, killed=frozenset(), containers=(container(), replace(stopped, exit_code=3)))
+    assert [s.kind for s in signals(observed(), crashed, after(51)) if s.fatal] == [Kind.CHECK]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from watchdog.health.check import EngineHealth, Severity
+from watchdog.health.check import Command, EngineHealth, Severity
 from watchdog.health.outside import at_rest
 from watchdog.health.streak import CheckState
 from watchdog.health.window import View, Window
@@ -54,7 +54,7 @@ def judged_from(window: Window, view: View, state: CheckState) -> datetime | Non
     starts = [window.command_ended_at, view.paused_at or window.command_ended_at]
     for service in window.expected - window.migrations | asked:
         containers = view.of(service)
-        if _taken_away(window, view, containers):
+        if _taken_away(window, view, containers, each=service == _asks_each_of(state)):
             return None
         if service in asked and not (containers and all(c.started_at for c in containers)):
             return None
@@ -62,10 +62,16 @@ def judged_from(window: Window, view: View, state: CheckState) -> datetime | Non
     return max(starts)
 
 
-def _taken_away(window: Window, view: View, containers: Sequence[Container]) -> bool:
-    """Somebody stopped or paused one of them, and no other one runs in its place."""
+def _taken_away(window: Window, view: View, containers: Sequence[Container], each: bool) -> bool:
+    """Somebody stopped or paused one of them, and no other one runs in its place, or `each` has to answer."""
     resting = [at_rest(window, view, container) for container in containers]
-    return any(resting) and not any(c.running for c in containers)
+    return any(resting) and (each or not any(c.running for c in containers))
+
+
+def _asks_each_of(state: CheckState) -> str | None:
+    """The service of which every single container answers a check: one that was stopped makes it red."""
+    probe = state.check.probe
+    return probe.service if isinstance(probe, Command | EngineHealth) else None
 
 
 def _asked(window: Window, state: CheckState) -> frozenset[str]:
