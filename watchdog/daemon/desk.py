@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from watchdog.alert.alert import Level, alert
-from watchdog.daemon.messages import Call, Message, Progress
+from watchdog.daemon.messages import Call, Hint, Message, Progress
 from watchdog.daemon.tools import Tools
 from watchdog.daemon.turns import Turns
 from watchdog.daemon.watch import Watch, carried_over
@@ -25,10 +25,14 @@ from watchdog.health.check import Check
 from watchdog.health.window import Progress as Judged
 from watchdog.rollback.ledger import Noted, Record, Seen
 from watchdog.stack import Release
+from watchdog.stack.event import condensed
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+ROOM = 1000
+"""Messages that may wait before the hints among them are condensed; ordinarily a handful do."""
 
 
 class Asker(Protocol):
@@ -55,6 +59,7 @@ class Desk:
         self.adopted = asyncio.Event()
         self.asker: Asker | None = None
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._room = ROOM
         self._listeners: set[Progress] = set()
         self._settled: dict[str, asyncio.Future[str]] = {}
 
@@ -67,6 +72,17 @@ class Desk:
     def post(self, message: Message) -> None:
         """Put a report into the inbox; never blocks."""
         self._inbox.put_nowait(message)
+        if self._inbox.qsize() > self._room:
+            self._condense()
+
+    def _condense(self) -> None:
+        """A guard that waits for a slow engine takes nothing: bounded by what exists, not by what happens."""
+        waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        hints = condensed(message.event for message in waiting if isinstance(message, Hint))
+        others = [message for message in waiting if not isinstance(message, Hint)]
+        for message in (*map(Hint, hints), *others):
+            self._inbox.put_nowait(message)
+        self._room = max(ROOM, 2 * self._inbox.qsize())
 
     async def ask(self, function: Callable[[], Awaitable[T]]) -> T:
         """Have the guard's own task run `function`, and return its result or raise its error."""
@@ -77,6 +93,7 @@ class Desk:
     async def messages(self) -> list[Message]:
         """Everything that waits, at least one: a burst of hints is worth one look. For the guard alone."""
         messages = [await self._inbox.get()]
+        self._room = ROOM
         while not self._inbox.empty():
             messages.append(self._inbox.get_nowait())
         return messages
