@@ -83,6 +83,7 @@ async def test_its_plan_can_be_looked_at_first_and_is_what_is_done(house: House)
     guard = await proposed(house)
     shown = await say_yes(guard, plan=True)
     assert (shown["plan"][0], shown["obstacles"]) == ("preflight", [])
+    assert "backend exited" in shown["why"], "nobody approves a plan without its reason"
     assert (await newest(house)).decision is Decision.OPEN
     assert (await say_yes(guard, seen=list(shown["seen"])))["outcome"] == Outcome.SUCCEEDED
 
@@ -106,7 +107,9 @@ async def test_rejected_the_deployment_stays_as_it_is(house: House) -> None:
     assert (await house.newest_deployment()).ended_at == house.clock.now()
     await house.live(guard, 30)
     assert await house.ledger.operations("shop") == ()
-    assert [a.action for a in await house.ledger.audits("shop")] == ["abort"]
+    [audit] = await house.ledger.audits("shop")
+    about = (await newest(house)).deployment
+    assert (audit.action, audit.detail) == ("abort", f"proposal for {about}: mended by hand")
 
 
 @pytest.mark.parametrize("away", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -36,7 +37,8 @@ HELD = operation(id="o1", outcome=Outcome.HELD, detail="the swap stands", starte
             Sources(FAILED, (), noted=[noted("refusal", "not rolled back: rollback.mode is notify")]),
             "deployment d1: it failed; not rolled back: rollback.mode is notify",
         ),
-        (Sources(FAILED, (), noted=[noted("verdict", "failed: x")]), "what follows is not decided yet"),
+        (Sources(replace(FAILED, ended_at=None), (), noted=[noted("verdict", "x")]), "is not decided yet"),
+        (Sources(FAILED, (), noted=[noted("verdict", "x")]), "deployment d1: it failed; api: HTTP 500"),
         (Sources(FAILED, (HELD,)), "it failed; rollback o1 is held: a person has to decide: the swap stands"),
         (Sources(None, (operation(outcome=Outcome.SUCCEEDED),)), "rollback o1 succeeded"),
         (

@@ -30,7 +30,8 @@ async def approve(guard: Guard, arguments: Arguments, channel: Channel, caller: 
     await guard.looker.look_now()
     if arguments.get("plan"):
         request = await guard.desk.ask(guard.proposals.fitting)
-        document = await printout(guard.tools.hands, request)
+        because = replace(request, why="; ".join(request.reasons))
+        document = await printout(guard.tools.hands, because)
         return {**document, "unattended": await unattended(guard, request), "seen": what(request)}
     stop_listening = guard.desk.listen(lambda event: channel.send({"progress": event}))
     try:
@@ -65,7 +66,7 @@ async def _abort(guard: Guard, actor: str, reason: str) -> dict[str, str]:
     ledger = guard.tools.ledger
     if guard.watch.proposal is not None:
         proposal = await guard.proposals.reject(actor, reason)
-        await guard.tools.audit(actor, "abort", f"proposal for {proposal.deployment} {reason}".strip())
+        await guard.tools.audit(actor, "abort", _told(f"proposal for {proposal.deployment}", reason))
         return {"aborted": "proposal", "id": proposal.deployment}
     if guard.desk.work.rolling_back:
         raise Refused(
@@ -82,17 +83,21 @@ async def _abort(guard: Guard, actor: str, reason: str) -> dict[str, str]:
 async def _resolve(guard: Guard, waits: Operation, actor: str, reason: str) -> None:
     """Nothing is touched: it is no longer reminded of, and its page goes."""
     now = guard.tools.hands.clock.now()
-    text = f"{actor} says that it is dealt with" + (f": {reason}" if reason else "")
+    text = _told(f"{actor} says that it is dealt with", reason)
     await guard.desk.alert(
         Level.INFO,
         f"rollback {waits.id} is no longer held",
         text,
         replace(waits, resolved_at=now),
-        Audit(guard.name, now, actor, "abort", f"{waits.id} {reason}".strip()),
+        Audit(guard.name, now, actor, "abort", _told(waits.id, reason)),
         guard.desk.noted("decision", text, waits.deployment or ""),
     )
     guard.page.look_again()
     guard.alarming.look_again()
+
+
+def _told(fact: str, reason: str) -> str:
+    return f"{fact}: {reason}" if reason else fact
 
 
 def document(proposal: Proposal | None) -> dict[str, Any] | None:

@@ -78,14 +78,19 @@ def headline(sources: Sources) -> str:
         return "; ".join(f"rollback {o.id} {OUTCOMES[o.outcome]}{_after(o.detail)}" for o in operations)
     ended = f"deployment {deployment.id}: {ENDS[deployment.phase]}"
     if deployment.phase is Phase.FAILED and not operations:
-        return f"{ended}; {_refusal(sources.noted)}"
+        return f"{ended}; {_refusal(sources.noted) or _reasons(deployment)}"
     newest = operations[-1:]
     return "; ".join([ended, *(f"rollback {o.id} {OUTCOMES[o.outcome]}{_after(o.detail)}" for o in newest)])
 
 
 def _refusal(noted: Iterable[Noted]) -> str:
     last = [note.text for note in noted if note.kind in {"refusal", "decision"}]
-    return last[-1] if last else "what follows is not decided yet"
+    return last[-1] if last else ""
+
+
+def _reasons(deployment: Deployment) -> str:
+    """Of one that was closed without asking what to do: nothing had changed."""
+    return "; ".join(deployment.reasons) if deployment.ended_at else "what follows is not decided yet"
 
 
 def _deployment(deployment: Deployment) -> Iterator[Line]:
