@@ -11,6 +11,7 @@ from watchdog.daemon.guard import Guard
 from watchdog.daemon.wanting import choose
 from watchdog.deploy.deployment import Phase
 from watchdog.errors import WatchdogError
+from watchdog.health.check import Answer
 from watchdog.rollback.ledger import Record, Standing
 from watchdog.rollback.operate import Request
 from watchdog.rollback.operation import Operation, Outcome, StepRecord
@@ -74,6 +75,31 @@ async def test_one_that_meets_another_process_is_decided_anew_once_that_has_ende
     await house.clock.advance(timedelta(seconds=5))
     await house.handled(guard, LOOK)
     assert (await house.heard("rollback_ended"))["outcome"] == Outcome.SUCCEEDED
+
+
+async def test_while_one_waits_a_mended_version_comes_after_it_and_is_not_rolled_back(house: House) -> None:
+    """It is judged by what was before the broken one: that had turned the check red."""
+    guard = await house.adopted()
+    async with FileLock(house.root / "locks", house.clock).hold("shop", "backup"):
+        await house.deploy("2")
+        await house.handled(guard, LOOK)
+        house.prober.script("api", Answer.BAD)
+        await house.live(guard, 60)
+        failed = await house.newest_deployment()
+        assert await house.heard("rollback_waits")
+        house.prober.script("api", Answer.OK)
+        await house.deploy("3")
+        await house.handled(guard, LOOK)
+        mended = guard.watch.deployment
+    await house.clock.advance(timedelta(seconds=5))
+    await house.live(guard, 40)
+    assert mended is not None
+    assert mended.baseline_red == frozenset()
+    superseded = await house.ledger.deployment(failed.id)
+    assert superseded is not None
+    assert (failed.phase, superseded.phase) == (Phase.FAILED, Phase.SUPERSEDED)
+    assert house.told("rollback_ended") == []
+    assert await house.running() == {"backend": "shop/backend:3", "web": "shop/web:1"}
 
 
 class NoJournal(SqliteLedger):

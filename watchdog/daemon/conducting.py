@@ -109,7 +109,7 @@ class Conductor:
         deployment = desk.watch.deployment
         if deployment is None or deployment.phase is not Phase.FAILED:
             return
-        if desk.work.busy or not desk.watch.reachable or self._weighed == deployment.id:
+        if desk.work.busy or desk.work.decided or not desk.watch.reachable or self._weighed == deployment.id:
             return
         if await self._proposals.waits(deployment):
             return
@@ -158,11 +158,12 @@ class Conductor:
             await self._rollbacks.see_through(deployment.id, self._rollbacks.carry_out(request))
         except Busy as error:
             self._desk.tell("rollback_waits", deployment=deployment.id, reason=str(error))
-            await self._desk.tools.hands.clock.sleep(PAUSE)
             await self._desk.ask(lambda: self._take_back(deployment))
+            await self._desk.tools.hands.clock.sleep(PAUSE)
         finally:
             self._desk.work.decided = False
 
     async def _take_back(self, deployment: Deployment) -> None:
+        """At once: what is deployed before it is decided anew supersedes it like any other."""
         if self._desk.watch.deployment is None:
             self._desk.watch.deployment = deployment
