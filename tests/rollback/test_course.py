@@ -7,7 +7,7 @@ import pytest
 from tests.fakes import MORNING
 from watchdog.rollback.course import Course, course
 from watchdog.rollback.policy import Mode
-from watchdog.rollback.suspension import Suspends, Suspension
+from watchdog.rollback.suspension import Suspends, Suspension, holding
 
 PAUSED = Suspension(
     "shop", Suspends.PAUSE, MORNING, MORNING + timedelta(hours=2), "user ann (uid 7)", "a fair"
@@ -40,3 +40,8 @@ def test_a_suspension_leaves_telling_and_says_who_wanted_it(mode: Mode) -> None:
 
 def test_mode_off_is_no_louder_while_suspended() -> None:
     assert course(Mode.OFF, True, [PAUSED])[0] is Course.LEAVE
+
+
+def test_a_suspension_holds_until_its_end_also_where_the_clock_was_set_back() -> None:
+    assert [holding([PAUSED], MORNING + timedelta(hours=h)) for h in (-1, 0, 1)] == [(PAUSED,)] * 3
+    assert holding([PAUSED], MORNING + timedelta(hours=2)) == ()

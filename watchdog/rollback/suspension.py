@@ -34,7 +34,8 @@ class Suspension:
     ended_at: datetime | None = None
 
     def holds(self, now: datetime) -> bool:
-        return self.ended_at is None and self.since <= now < self.until
+        """Also before `since`: it began when it was asked for, so the clock has been set back."""
+        return self.ended_at is None and now < self.until
 
     def over(self, now: datetime) -> bool:
         """Its time has passed, and nobody has been told yet."""
