@@ -32,6 +32,7 @@ def example(host: Host) -> str:
     host.write("opt/shop/compose.yaml", SHOP)
     host.write("opt/shop/compose.prod.yaml", "services: {backend: {}}\n")
     host.write("opt/blog/compose.yaml", "services: {web: {}}\n")
+    (host.root / "opt/shop/public").mkdir(exist_ok=True)
     host.write("etc/slack", "https://hooks.example.com/services/x\n")
     host.write("etc/shop-password", "sesame\n")
     host.write("etc/shop-token", "sesame\n")
@@ -94,6 +95,7 @@ def test_ops_center_is_the_stack_of_the_guide(host: Host) -> None:
         "services:\n  ops-center-backend: {container_name: ops-center-direct}\n  ops-center-frontend: {}\n"
         "  unicorn-postgresql: {container_name: unicorn-postgresql}\n  unicorn-redis: {}\n",
     )
+    (host.root / "opt/ops-center/public").mkdir()
     host.write("etc/slack", "https://hooks.example.com/services/x\n")
     configuration = host.load(moved((CONFIG / "ops-center.yaml").read_text(), host))
     (guarded,) = configuration.stacks

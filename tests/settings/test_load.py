@@ -280,3 +280,11 @@ def test_metrics_are_for_this_host_unless_somebody_says_otherwise(
     assert configuration.settings.metrics.address == address
     assert bool(configuration.warnings) is warned
     assert host.load(SHOP).settings.metrics is None
+
+
+def test_a_maintenance_page_without_a_directory_is_warned_about(host: Host) -> None:
+    text = SHOP + "    checks: [{docker: backend}]\n    maintenance_page: public/maintenance.html\n"
+    (found,) = host.load(text).warnings
+    assert found.endswith("5:23 stacks.shop.maintenance_page: its directory does not exist: no page is shown")
+    (host.root / "shop/public").mkdir()
+    assert not host.load(text).warnings

@@ -5,7 +5,7 @@ Called at start, by `config check`, and on SIGHUP, where a ConfigError means tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from watchdog.settings.environment import (
     unknown_variables,
     with_docker_host,
 )
-from watchdog.settings.fault import Fault, Locator, faults_of, suggestion
+from watchdog.settings.fault import Fault, Finding, Locator, faults_of, suggestion
 from watchdog.settings.sections import Settings
 from watchdog.settings.stacks import StackSection
 
@@ -57,7 +57,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Configuration:
     declared = [_declared(name, section, locator, faults) for name, section in settings.stacks.items()]
     faults += [locator.fault(*finding) for finding in consistency.faults(declared)]
     _refuse(faults)
-    findings = (*consistency.open_to_strangers(settings.metrics), *consistency.warnings(declared))
+    findings = (
+        *consistency.open_to_strangers(settings.metrics),
+        *consistency.warnings(declared),
+        *_pages_without_a_place(declared),
+    )
     return Configuration(
         path=chosen,
         settings=settings,
@@ -112,6 +116,14 @@ def _declared(name: str, section: StackSection, locator: Locator, faults: list[F
     return Declared(
         name, section, services, section.project or project_name(files, section.project_directory)
     )
+
+
+def _pages_without_a_place(stacks: Iterable[Declared]) -> Iterator[Finding]:
+    """A warning: the product's own start may make the directory."""
+    for stack in stacks:
+        page = stack.section.maintenance_page
+        if page is not None and not (stack.section.project_directory / page).parent.is_dir():
+            yield (*stack.path, "maintenance_page"), "its directory does not exist: no page is shown"
 
 
 def _compose_fault(error: OSError | Unparseable) -> str:
