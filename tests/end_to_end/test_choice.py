@@ -46,6 +46,7 @@ def test_offers_the_backups_with_what_each_displaces_and_does_what_was_shown(
     assert f"  1  {second}, 0 min old, complete, of what runs: displaces up to 0 rows" in printed
     assert f"  2  {first}, 0 min old, complete, of what runs: displaces up to {changed} rows" in printed
     assert f"Displaces public.products of shop: up to {changed} rows written since" in printed
+    assert printed.endswith("nothing was done\n")
     assert guarded.operations() == [], "the answer was no"
 
     exit_code, printed = on_a_terminal(guarded, "2\ny\n", "rollback")

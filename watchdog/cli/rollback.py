@@ -81,7 +81,9 @@ def ask(question: str) -> None:
     """Go on only if a person says so."""
     if not sys.stdin.isatty():
         raise UsageError("nobody to ask: add --yes, or --plan to see what would be done")
-    click.confirm(question, abort=True)
+    if not click.confirm(question):
+        click.echo("nothing was done", err=True)  # click's word for it, "Aborted!", is a command of ours
+        raise click.exceptions.Exit(1)
 
 
 def show_plan(plan: Mapping[str, Any], as_json: bool) -> None:
