@@ -64,6 +64,15 @@ def test_the_version_before_stands_firm_for_itself_only() -> None:
     assert fatal(view(OLD, looping)) == [Kind.RESTARTS]
 
 
+def test_most_of_several_are_the_release() -> None:
+    """One that stands firm among three is no proof that the two others only had bad luck."""
+    firm, second, third = (container(id=name) for name in ("one", "two", "three"))
+    loop = {**RESTARTING, "restart_count": 3}
+    assert fatal(view(firm, replace(second, **loop), third)) == []
+    assert fatal(view(firm, replace(second, **loop), replace(third, **loop))) == [Kind.RESTARTS]
+    assert fatal(view(firm, replace(second, **loop), exited(143, id="stopped"))) == []
+
+
 def test_a_migration_has_no_siblings() -> None:
     window = observed(migrations=frozenset({"backend"}))
     seen = several(container(), exited(1))

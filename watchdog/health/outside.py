@@ -58,15 +58,20 @@ def restarts(window: Window, container: Container) -> int:
 
 
 def outlived(window: Window, view: View, container: Container) -> bool:
-    """Another container of the same service and making stands firm: one of several is not the release."""
-    return any(
-        other.id != container.id
-        and (other.image_id, other.config_hash) == (container.image_id, container.config_hash)
-        and _firm(window, other)
-        for other in view.of(container.service)
-    )
+    """Others of the same service and making stand firm: one of several is not the release, but most are."""
+    made = (container.image_id, container.config_hash)
+    kind = [other for other in view.of(container.service) if (other.image_id, other.config_hash) == made]
+    firm = sum(other.id != container.id and _firm(window, other) for other in kind)
+    return firm > 0 and firm >= sum(_fails(window, view, other) for other in kind)
 
 
 def _firm(window: Window, container: Container) -> bool:
     well = container.running and container.health in {Health.NONE, Health.HEALTHY}
     return well and restarts(window, container) == 0
+
+
+def _fails(window: Window, view: View, container: Container) -> bool:
+    """By its own doing."""
+    if container.ended:
+        return container.exit_code != 0 and not from_outside(window, view, container)
+    return restarts(window, container) > 0 or container.health is Health.UNHEALTHY
