@@ -144,3 +144,10 @@ def test_a_request_is_not_logged_because_its_url_is_a_secret(
     logs.configure("debug", "json")
     logging.getLogger(name).info("HTTP Request: POST https://hooks.example/T0/%s", SECRET)
     assert caplog.records == []
+
+
+def test_on_a_terminal_the_name_of_the_stack_stands_in_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "console")
+    structlog.get_logger().info("armed", stack="shop", reasons=[])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "shop: armed" in line

@@ -64,13 +64,23 @@ def _choose(style: str) -> str:
 def _renderers(style: str) -> list[structlog.typing.Processor]:
     if style == "console":
         plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+        return [_stack_in_the_line, renderer]
     tracebacks = structlog.processors.ExceptionRenderer(
         structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     )
     if style == "json":
         return [tracebacks, structlog.processors.JSONRenderer()]
     return [structlog.processors.format_exc_info, _journal_entry]
+
+
+def _stack_in_the_line(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """The renderer takes `stack` for a call stack, and prints it below the line."""
+    if "stack" in event:
+        event["event"] = f"{event.pop('stack')}: {event['event']}"
+    return event
 
 
 def _journal_entry(
