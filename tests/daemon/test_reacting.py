@@ -110,7 +110,8 @@ async def test_without_a_good_release_there_is_nothing_to_go_back_to(house: Hous
     assert await house.titles() == [NOT_ROLLED_BACK]
 
 
-async def test_the_budget_of_a_day_is_spent_after_two(house: House) -> None:
+async def with_a_spent_budget(house: House) -> None:
+    """Two automatic rollbacks today, and a third deployment that fails."""
     guard = await house.adopted()
     now = house.clock.now()
     past = [
@@ -119,7 +120,17 @@ async def test_the_budget_of_a_day_is_spent_after_two(house: House) -> None:
     ]
     await house.ledger.write(*past)
     await failing(house, guard)
+
+
+async def test_the_budget_of_a_day_is_spent_after_two(house: House) -> None:
+    await with_a_spent_budget(house)
     assert "2 automatic rollbacks in 24 h" in (await house.heard("not_rolled_back"))["reason"]
+
+
+async def test_it_binds_the_machine_and_keeps_no_person_from_being_asked(house: House) -> None:
+    house.rollback = RollbackPolicy(mode=Mode.APPROVE)
+    await with_a_spent_budget(house)
+    assert await house.heard("rollback_proposed")
 
 
 async def test_nothing_is_decided_while_docker_does_not_answer(house: House) -> None:

@@ -92,6 +92,14 @@ async def test_a_file_of_the_host_is_the_hosts(house: House) -> None:
     assert guard.watch.deployment is None
 
 
+async def test_what_the_engine_starts_again_after_a_crash_may_have_written_it_itself(house: House) -> None:
+    guard = await over_mounted_files(house)
+    (house.srv / "site.conf").write_text("two")
+    house.engine.change("web-2", restart_count=1)
+    await start_again(house, guard, "web-2")
+    assert guard.watch.deployment is None
+
+
 async def test_a_start_within_an_open_window_opens_no_second_one(house: House) -> None:
     guard = await over_mounted_files(house)
     await house.deploy("2")

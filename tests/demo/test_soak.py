@@ -11,7 +11,7 @@ from bench.soak.stage import STACKS
 from demo.timeline import Event
 
 BUDGET = "2 automatic rollbacks in 24 h: something else is wrong"
-NOTIFY = "rollback.mode is notify; it would have gone back to release R (full)"
+NOTIFY = {"reason": "rollback.mode is notify", "lines": ["It would go back to release R, …"]}
 
 
 def told(kind: str, deployment: str = "", **facts: object) -> Event:
@@ -27,7 +27,7 @@ FAILED = told("deployment_failed", "d", reasons=["worker has no container"])
         ([told("deployment_good", "d")], End.GOOD, False),
         ([told("deployment_undecided", "d", reasons=["why"])], End.UNDECIDED, False),
         ([told("not_rolled_back", "d", reason="it changed nothing")], End.NOTHING, False),
-        ([FAILED, told("not_rolled_back", "d", reason=NOTIFY)], End.CAUGHT, True),
+        ([FAILED, told("not_rolled_back", "d", **NOTIFY)], End.CAUGHT, True),
         ([FAILED, told("not_rolled_back", "d", reason=BUDGET)], End.CAUGHT, True),
         ([FAILED, told("not_rolled_back", "d", reason="there is nothing to go back to")], End.UNTOLD, True),
         (
@@ -51,7 +51,7 @@ def test_the_newest_deployment_decides_but_a_verdict_against_any_counts() -> Non
     events = [
         told("deployment_observed", "d"),
         FAILED,
-        told("not_rolled_back", "d", reason=NOTIFY),
+        told("not_rolled_back", "d", **NOTIFY),
         told("deployment_started", "e"),
     ]
     assert not over(events)

@@ -64,11 +64,13 @@ def _long_ago(desk: Desk, changed: tuple[str, ...], now: datetime) -> bool:
 async def notice_files(desk: Desk, known: Release, found: Release) -> None:
     """Containers were started anew with other bytes of a mounted file: a deployment like any other.
 
+    Started by somebody: what the engine starts again after a crash may have written the file itself.
     `known` and `found` are made of the same; where the parts changed too, `notice` has opened the window.
     """
     watch, stack = desk.watch, desk.tools.settings.stack
     paths = changed_files(stack, watch.containers, known, found)
-    fresh = _not_granted(watch.granted_at, started_since(known, watch.containers))
+    by_somebody = tuple(c for c in started_since(known, watch.containers) if not c.restart_count)
+    fresh = _not_granted(watch.granted_at, by_somebody)
     if not paths or not fresh or _ours(desk) or watch.good is None:
         return
     now, monitor = desk.tools.hands.clock.now(), desk.tools.settings.deployment.monitor

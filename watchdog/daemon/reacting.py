@@ -45,17 +45,22 @@ async def react(tools: Tools, watch: Watch, deployment: Deployment) -> Reaction:
     if chosen is Course.LEAVE:
         return Reaction(chosen, refusal=why)
     try:
+        if chosen is Course.ROLL_BACK:
+            await _permit(tools, deployment)
         return Reaction(chosen, await due(tools, watch, deployment), why)
     except WatchdogError as error:
         return Reaction(Course.LEAVE, refusal=str(error))
 
 
+async def _permit(tools: Tools, deployment: Deployment) -> None:
+    """The budget binds what acts unattended: a person who is asked or told may decide as ever."""
+    operations = await tools.ledger.operations(tools.settings.stack.name, limit=100)
+    permit(deployment, operations, tools.hands.clock.now(), tools.hands.clock.uptime())
+
+
 async def due(tools: Tools, watch: Watch, deployment: Deployment) -> Request:
     """The rollback that this deployment needs now. Raises `Refused` where none is possible."""
-    now = tools.hands.clock.now()
     stack = tools.settings.stack
-    operations = await tools.ledger.operations(stack.name, limit=100)
-    permit(deployment, operations, now, tools.hands.clock.uptime())
     good = await tools.ledger.release(deployment.target_release) if deployment.target_release else None
     backups = catalogue(tools.settings.backup.directory, stack.name)
     target = await _only_data(tools, watch, deployment, good, backups)

@@ -19,7 +19,7 @@ from bench.limits import Limit
 
 DECIDED_SECONDS = 30.0
 LIMIT_SECONDS = 0.1
-DECIDED = "rollback.mode is notify; it would have gone back"
+DECIDED = "It would go back to release "
 SECTION = "    deployment: {min_healthy_time: 1s, healthy_deadline: 30s, monitor: 40s}\n"
 KEEPS_RUNNING = '{{image: "{image}", command: [sleep, infinity], init: true, restart: "no"}}'
 EXITS = '{{image: "{image}", command: [sh, -c, "sleep 1; exit 1"], init: true, restart: "no"}}'
@@ -75,7 +75,7 @@ def _round(failure: Failure, thin: Thin) -> float:
     thin.timeline.begin = time.time()
     thin.deploy(failure.bad)
     decided = thin.timeline.until({"not_rolled_back"}, DECIDED_SECONDS, "the decision")
-    if not decided["reason"].startswith(DECIDED):
+    if not any(line.startswith(DECIDED) for line in decided["lines"]):
         raise StoryFailed(f"it decided nothing: {decided['reason']}; see {thin.place.log}")
     ended = own_exit(read_movements(thin.place.events), thin.timeline.begin, decided.at)
     if ended is None:

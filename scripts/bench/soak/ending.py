@@ -11,7 +11,7 @@ from demo.timeline import Event
 OPENS = frozenset({"deployment_started", "deployment_observed"})
 ENDS = frozenset({"deployment_good", "deployment_undecided", "not_rolled_back", "rollback_broke_off"})
 DECIDED, ROLLED_BACK = "rollback_decided", "rollback_ended"
-NAMES_TARGET = "it would have gone back to release "
+NAMES_TARGET = "It would go back to release "
 BUDGET = "automatic rollbacks in 24 h"
 """Two refusals that show that a failure was acted upon as far as it could be."""
 OWN_ERRORS = frozenset({"guard_failed", "control_request_failed", "rollback_failed"})
@@ -96,7 +96,8 @@ def _meaning(last: Event, failed: bool) -> tuple[End, str]:
         return (End.ROLLED_BACK if succeeded else End.UNTOLD), f"{last['outcome']} {last['detail']}"
     if last.kind == "not_rolled_back" and not failed:
         return End.NOTHING, last["reason"]
-    acted = NAMES_TARGET in last["reason"] or BUDGET in last["reason"]
+    told = [last["reason"], *last["lines"]]
+    acted = any(words in line for line in told for words in (NAMES_TARGET, BUDGET))
     return (End.CAUGHT if acted else End.UNTOLD), last["reason"] or last.kind
 
 
