@@ -7,9 +7,17 @@ SHELL := bash
 BIN := .venv/bin
 # What fails in `scripts/engine/env` must fail the recipe, which `eval "$(…)"` alone would not.
 ENGINE := engine=$$(scripts/engine/env) && eval "$$engine" &&
+ARGS ?=
+# Files side by side: the tests mostly wait. Those of the whole host keep their one host to themselves.
+TWO := --numprocesses 2 --dist loadfile
+# Everything is run and told, whatever fails first. A name (-k) may lie in one of both halves only.
+NONE := $(if $(findstring -k,$(ARGS)),5,0)
+both = engine=$$(scripts/engine/env); eval "$$engine"; status=0; \
+	$(BIN)/pytest -m "$(1) and not host" $(TWO) $(ARGS) || [ $$? = $(NONE) ] || status=1; \
+	$(BIN)/pytest -m "$(1) and host" $(ARGS) || [ $$? = $(NONE) ] || status=1; \
+	exit $$status
 BREAK ?=
 SOAK ?=
-ARGS ?=
 
 .PHONY: help setup engine engine-down lint format test test-long test-unit bench bench-database bench-detection demo
 
@@ -42,14 +50,14 @@ format: setup ## Repair what ruff can
 
 test: setup engine ## Pass the tests, on the real engine (ARGS='-k name' for some)
 	@scripts/test-tools
-	@$(ENGINE) $(BIN)/pytest -m "not long" $(ARGS)
+	@$(call both,not long)
 
 test-long: setup engine ## Pass the tests that take long, too
 	@scripts/test-tools
-	@$(ENGINE) $(BIN)/pytest -m long $(ARGS)
+	@$(call both,long)
 
 test-unit: setup ## Pass the tests that need no engine
-	@$(BIN)/pytest -m "not engine and not host" $(ARGS)
+	@$(BIN)/pytest -m "not engine and not host" $(TWO) $(ARGS)
 
 bench: setup engine ## Measure what must hold: detection, rollback, idle daemon (about 4 minutes)
 	@$(ENGINE) PYTHONPATH=scripts $(BIN)/python -m bench
