@@ -22,6 +22,7 @@ from watchdog.adapters.http_body import unpacked
 from watchdog.errors import Unreachable
 
 if TYPE_CHECKING:
+    import httpcore
     import httpx
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -60,8 +61,7 @@ class HttpClient:
     """Requests without redirects, cookies, proxies of the environment or kept connections.
 
     A kept connection would hide that nobody accepts new ones, and break when a container is replaced. So each
-    request has a transport of its own: httpx's client and its pool would cost as much again, and the pool
-    looks through all that is under way. Only the TLS contexts are kept.
+    request has a connection of its own (`http_wire`). Only the TLS contexts are kept.
     """
 
     def __init__(self) -> None:
@@ -105,15 +105,19 @@ async def _request(
 ) -> Response:
     import httpx
 
+    from watchdog.adapters.http_wire import FAILURES, answer
+
     seconds = timeout.total_seconds()
     try:
-        async with asyncio.timeout(seconds), httpx.AsyncHTTPTransport(context, trust_env=False) as transport:
+        async with asyncio.timeout(seconds):
             request = httpx.Request(method, url, headers={**OUR_HEADERS, **(headers or {})}, json=payload)
             _authorize(request)
-            return await _received(await transport.handle_async_request(request))
+            async with answer(request, context) as response:
+                head = httpx.Response(response.status, headers=response.headers)
+                return _response(head, await _start_of_body(response))
     except TimeoutError:
         raise Unreachable(f"no answer within {seconds:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, LookupError) as error:
+    except (*FAILURES, OSError, LookupError) as error:
         raise failure(error) from None  # the cause's text holds the URL
 
 
@@ -125,25 +129,21 @@ def _authorize(request: httpx.Request) -> None:
         next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
 
 
-async def _received(response: httpx.Response) -> Response:
-    try:
-        raw = await _start_of_body(response)
-    finally:
-        await response.aclose()
-    body, unread = unpacked(raw, response.headers.get("content-encoding", ""), BODY_LIMIT_BYTES)
+def _response(head: httpx.Response, raw: bytes) -> Response:
+    body, unread = unpacked(raw, head.headers.get("content-encoding", ""), BODY_LIMIT_BYTES)
     return Response(
-        status=response.status_code,
-        body=body.decode(response.encoding or "utf-8", errors="replace"),
+        status=head.status_code,
+        body=body.decode(head.charset_encoding or "utf-8", errors="replace"),
         unread=unread,
-        location=response.headers.get("location", ""),
-        retry_after=_retry_after(response.headers.get("retry-after", "")),
+        location=head.headers.get("location", ""),
+        retry_after=_retry_after(head.headers.get("retry-after", "")),
     )
 
 
-async def _start_of_body(response: httpx.Response) -> bytes:
+async def _start_of_body(response: httpcore.Response) -> bytes:
     """As it came, and one byte more than is looked at where there is more."""
     body = b""
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_stream():
         body += chunk
         if len(body) > BODY_LIMIT_BYTES:
             break
