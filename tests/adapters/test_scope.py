@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from watchdog.adapters.scope import BOOTED, MARK, Scopes, enclosed, processes, scoped, unit, zombie
+from watchdog.adapters.scope import MARK, Scopes, enclosed, processes, scoped, unit, zombie
 
 DEPLOYMENT = "20261122_120000-shop"
 
@@ -80,6 +80,8 @@ def test_the_command_is_started_within_a_unit_named_after_its_deployment() -> No
     )
 
 
-@pytest.mark.skipif(BOOTED.is_dir(), reason="this machine runs systemd")
-async def test_without_systemd_the_command_is_run_as_it_is() -> None:
+async def test_without_systemd_the_command_is_run_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watchdog.adapters.scope.BOOTED", tmp_path / "no systemd")
     assert await enclosed(DEPLOYMENT, ["true"]) == ("true",)

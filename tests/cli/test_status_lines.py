@@ -16,6 +16,7 @@ STATUS: dict[str, Any] = {
     "daemon": True,
     "armed": True,
     "why_not": [],
+    "blind_spots": [],
     "mode": "auto",
     "quarantined": [],
     "proposal": None,
@@ -46,6 +47,10 @@ def test_everything_that_has_a_moment_has_an_age() -> None:
     assert "backups: 2 in /b, newest 20261120_090000, 5 h ago" in said
     none = {**STATUS["backups"], "count": 0, "newest": None, "newest_at": None}
     assert "backups: 0 in /b" in lines(backups=none)
+
+
+def test_says_what_would_be_seen_too_late() -> None:
+    assert "blind spot: check api takes 900 s to fail" in lines(blind_spots=["check api takes 900 s to fail"])
 
 
 def test_a_release_that_was_captured_twice_is_called_by_one_name() -> None:

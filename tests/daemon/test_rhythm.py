@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.daemon.house import LOOK, House
 from tests.health.samples import check
 from watchdog.daemon.messages import Hint
+from watchdog.daemon.status import status
 from watchdog.health.check import Check, EngineHealth
 from watchdog.health.streak import Color
 from watchdog.stack import Event, Healthcheck
@@ -73,3 +75,15 @@ async def test_a_healthcheck_that_turned_is_asked_for_before_its_round(house: Ho
     turned = Event("health_status: healthy", project="shop", service="backend", container="backend-1")
     await house.handled(guard, Hint(turned))
     assert asked.services == ["backend"]
+
+
+async def test_status_names_what_the_window_is_too_short_to_see(house: House) -> None:
+    house.checks = ()
+    guard = await house.adopted()
+    assert (await status(guard))["blind_spots"] == [
+        "no required check and no HEALTHCHECK: only exits and restarts can tell of a failure"
+    ]
+    house.engine.change("backend-1", healthcheck=replace(SLOW, interval=timedelta(minutes=5)))
+    await house.handled(guard, LOOK)
+    [spot] = (await status(guard))["blind_spots"]
+    assert spot.startswith("the HEALTHCHECK of backend takes 1590 s to fail, and the window ends after 600 s")

@@ -104,7 +104,7 @@ windows = st.builds(
     baseline_unhealthy=st.frozensets(st.sampled_from(SERVICES), max_size=1),
     expected=st.frozensets(st.sampled_from(SERVICES)),
     migrations=st.frozensets(st.just("worker")),
-    limits=st.just(Limits(timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=2))),
+    limits=st.just(Limits(timedelta(seconds=15), timedelta(minutes=1))),
 )
 
 

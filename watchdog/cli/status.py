@@ -43,6 +43,8 @@ def show(console: Console, status: dict[str, Any]) -> None:
         console.print("  · no daemon runs, so nothing is watched: systemctl start ops-watchdog")
     for reason in status["why_not"]:
         console.print(f"  · {reason}", markup=False)
+    for blind in status["blind_spots"]:
+        console.print(f"blind spot: {blind}", markup=False, soft_wrap=True)
     for failed in status["quarantined"]:
         console.print(f"failed before: {failed}", markup=False, soft_wrap=True)
     if status["unreachable"]:

@@ -136,7 +136,6 @@ def _limits(policy: DeploymentPolicy) -> Limits:
     return Limits(
         min_healthy_time=policy.min_healthy_time,
         healthy_deadline=policy.healthy_deadline,
-        monitor=policy.monitor,
         restart_limit=policy.restart_limit,
     )
 

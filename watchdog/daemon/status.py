@@ -9,6 +9,8 @@ from watchdog.daemon import approving, pausing
 from watchdog.daemon.arming import why_unarmed
 from watchdog.daemon.guard import Guard
 from watchdog.daemon.recalling import what_failed
+from watchdog.health.check import Severity
+from watchdog.health.rhythm import blind_spots
 from watchdog.health.streak import CheckState
 from watchdog.rollback.displaced import taken_back
 from watchdog.rollback.suspension import holding
@@ -34,6 +36,7 @@ async def status(guard: Guard) -> dict[str, Any]:
         "stack": guard.name,
         "armed": not reasons,
         "why_not": list(reasons),
+        "blind_spots": _blind_spots(guard),
         "mode": settings.rollback.mode.value,
         "quarantined": list(await what_failed(guard.desk, watch.parts)),
         "suspended": [pausing.document(s) for s in holding(watch.suspensions, now)],
@@ -52,6 +55,17 @@ async def status(guard: Guard) -> dict[str, Any]:
         "standby": await guard.preparer.standby(),
         "displaced": await _displaced(guard),
     }
+
+
+def _blind_spots(guard: Guard) -> list[str]:
+    """What a failure would show too late, or not at all, by what the running images bring along."""
+    settings, containers = guard.tools.settings, guard.watch.containers
+    checks = [state.check for state in guard.watch.checks.values()]
+    found = list(blind_spots(checks, containers, settings.deployment.monitor))
+    asked = any(check.severity is Severity.REQUIRED for check in checks)
+    if containers and not asked and not any(container.healthcheck for container in containers):
+        found.append("no required check and no HEALTHCHECK: only exits and restarts can tell of a failure")
+    return found
 
 
 def _running(guard: Guard) -> str | None:

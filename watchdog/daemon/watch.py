@@ -13,7 +13,7 @@ from watchdog.health.streak import CheckState, Color
 from watchdog.health.window import Progress
 from watchdog.rollback.proposal import Proposal
 from watchdog.rollback.suspension import Suspension
-from watchdog.stack import Container, Health, Release, Stack
+from watchdog.stack import Container, Release, Stack
 from watchdog.stack.release import running_fingerprint
 
 NOT_LOOKED = "not looked yet"
@@ -102,10 +102,6 @@ class Watch:
     def baseline(self) -> dict[str, int]:
         """Container ID to restart count."""
         return {c.id: c.restart_count for c in self.containers}
-
-    def unhealthy(self) -> frozenset[str]:
-        """Services that their own health check calls bad now."""
-        return frozenset(c.service for c in self.containers if c.health is Health.UNHEALTHY)
 
     def running_services(self) -> frozenset[str]:
         return frozenset(c.service for c in self.containers if c.running and not c.one_off)

@@ -23,11 +23,6 @@ def changed_files(
     return tuple(file.path for file in after.files if file.path in known and known[file.path] != file.content)
 
 
-def same(stack: Stack, containers: Sequence[Container], one: Release, other: Release) -> bool:
-    """The same parts, with the same bytes of what no hash covers."""
-    return one.fingerprint == other.fingerprint and not changed_files(stack, containers, one, other)
-
-
 def started_since(known: Release, containers: Iterable[Container]) -> tuple[Container, ...]:
     """Containers that did not run yet, or not this time, when a release was captured."""
     return tuple(c for c in containers if c.started_at is not None and c.started_at >= known.captured_at)

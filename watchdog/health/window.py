@@ -24,7 +24,6 @@ class Limits:
 
     min_healthy_time: timedelta = timedelta(seconds=30)
     healthy_deadline: timedelta = timedelta(minutes=5)
-    monitor: timedelta = timedelta(minutes=10)
     restart_limit: int = 3
 
 
@@ -58,14 +57,6 @@ class Window:
     expected: frozenset[str] = frozenset()
     migrations: frozenset[str] = frozenset()
     limits: Limits = Limits()
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """None while the command runs: neither it nor its pulls use up the window."""
-        return None if self.command_ended_at is None else self.command_ended_at + self.limits.monitor
-
-    def over(self, now: datetime) -> bool:
-        return self.ends_at is not None and now >= self.ends_at
 
     def is_new(self, container: Container) -> bool:
         """Made by this deployment."""
